@@ -157,6 +157,20 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "a rare label": csv(clicks(3000, (clicked, row) => (clicked === 1 && row % 40 === 0 ? 1 : 0))),
   "guessed label": { file: "rows.csv", content: delimited(clicks(120)) },
   "a time": csv(withColumns(120, (i) => ({ created_at: timeOf(i).toISOString() }))),
+  "columns that are new": {
+    file: "rows.jsonl",
+    content: jsonLines(
+      withColumns(120, (i) => ({
+        created_at: timeOf(i).toISOString(),
+        v: i % 3,
+        campaign: i > 100 ? `c${i % 3}` : null,
+        score: i > 100 ? i / 7 : null,
+        tags: i > 100 ? ["a", `b${i % 3}`] : [],
+        none: [],
+      })),
+    ),
+    label: "clicked",
+  },
   "a time in seconds": csv(withColumns(120, (i) => ({ ts: timeOf(i).getTime() / 1000 }))),
   "American dates": csv(
     withColumns(120, (i) => ({

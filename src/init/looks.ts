@@ -39,6 +39,8 @@ export interface Bag {
   readonly isWeighted: boolean;
   /** Different elements in the sample. */
   readonly elements: number;
+  /** How often all of them occur. */
+  readonly occurrences: number;
 }
 
 export interface Numbers {
@@ -79,8 +81,20 @@ function listLooks(counts: Counts, isMap: boolean): Looks {
   const lists = [...counts.keys()].map((text) => JSON.parse(text) as unknown[]);
   const width = vectorWidth(lists);
   if (!isMap && width !== undefined) return { as: "vector", width, separator: "," };
-  const elements = new Set(lists.flat().map((each) => JSON.stringify(each)));
-  return { as: "bag", isWeighted: isMap, elements: elements.size };
+  return bagLooks(lists, counts, { isWeighted: isMap });
+}
+
+/** @param lists the elements of each value; null and empty texts are none */
+function bagLooks(
+  lists: readonly (readonly unknown[])[],
+  counts: Counts,
+  form: Pick<Bag, "separator" | "isWeighted">,
+): Looks {
+  const rows = [...counts.values()];
+  const present = lists.map((list) => list.filter((each) => each !== null && each !== ""));
+  const occurrences = present.reduce((sum, { length }, i) => sum + length * rows[i], 0);
+  const elements = new Set(present.flat()).size;
+  return elements === 0 ? { as: "empty" } : { as: "bag", ...form, elements, occurrences };
 }
 
 /** The length that all lists of fractions have. */
@@ -176,10 +190,10 @@ function bagOf(counts: Counts): Looks | undefined {
   if (lists.every((list) => list !== undefined)) {
     const width = vectorWidth(lists as string[][]);
     if (width !== undefined) return { as: "vector", width, separator: "," };
-    return { as: "bag", separator: ",", isWeighted: false, elements: new Set(lists.flat()).size };
+    return bagLooks(lists as string[][], counts, { separator: ",", isWeighted: false });
   }
   for (const separator of SEPARATORS) {
-    const found = separatedBy(texts, separator);
+    const found = separatedBy(counts, separator);
     if (found) return found;
   }
   return undefined;
@@ -187,7 +201,8 @@ function bagOf(counts: Counts): Looks | undefined {
 
 const WEIGHTED = /^.+:[+-]?(\d+\.?\d*|\.\d+)$/;
 
-function separatedBy(texts: readonly string[], separator: string): Looks | undefined {
+function separatedBy(counts: Counts, separator: string): Looks | undefined {
+  const texts = [...counts.keys()];
   const parts = texts.map((text) => listOfText(text, separator).map(String));
   const several = parts.filter(({ length }) => length > 1);
   if (several.length < 0.3 * texts.length || several.length < 3) return undefined;
@@ -200,18 +215,27 @@ function separatedBy(texts: readonly string[], separator: string): Looks | undef
   if (elements.size > 0.5 * all.length || (separator === " " && elements.size > 0.1 * all.length))
     return undefined;
   const isWeighted = all.every((part) => WEIGHTED.test(part));
-  const names = isWeighted ? new Set(all.map((part) => part.slice(0, part.lastIndexOf(":")))) : elements;
-  return { as: "bag", separator, isWeighted, elements: names.size };
+  const named = (part: string) => (isWeighted ? part.slice(0, part.lastIndexOf(":")) : part);
+  return bagLooks(
+    parts.map((each) => each.map(named)),
+    counts,
+    { separator, isWeighted },
+  );
 }
 
 /** False for what a feature refuses, and for a part of a sentence. */
 const isElement = (part: string, separator: string): boolean =>
   refusalOfText(part) === 0 && part.length <= LONGEST_ELEMENT && !(separator === "," && part.startsWith(" "));
 
+/** A word that occurs so often shows that texts have words in common; a vocabulary has those that occur 3 times. */
+const OFTEN = 6;
+
 /** Texts of several words, most of them different. */
 function areWords(counts: Counts): boolean {
-  const texts = [...counts.keys()];
   const rows = [...counts.values()].reduce((sum, each) => sum + each, 0);
-  const words = texts.reduce((sum, text) => sum + text.trim().split(/\s+/).length, 0);
-  return texts.length > 0.5 * rows && words >= 3 * texts.length;
+  const words = [...counts.keys()].flatMap((text) => text.toLowerCase().trim().split(/\s+/));
+  if (counts.size <= 0.5 * rows || words.length < 3 * counts.size) return false;
+  const found = new Map<string, number>();
+  for (const word of words) found.set(word, (found.get(word) ?? 0) + 1);
+  return [...found.values()].some((times) => times >= OFTEN);
 }

@@ -1,22 +1,13 @@
-import type { SourceConfig, SourceInput } from "../data/data-config.js";
-import { type Duck, quoteName } from "../data/source/duckdb.js";
-import { openSource, type Source } from "../data/source/source.js";
-import { numberRows, ROW_COLUMN } from "../data/split/row-numbers.js";
-import type { SplitConfig } from "../data/split/split-config.js";
-import { querySplits } from "../data/split/split-query.js";
+import { quoteName } from "../data/source/duckdb.js";
+import { ROW_COLUMN } from "../data/split/row-numbers.js";
 import type { ColumnProfile } from "./column.js";
 import { codeColumn, type ProposedCross, proposeCrosses } from "./crosses.js";
 import { featureName } from "./names.js";
 import { type Decision, hashOf, MOST_LEARNED } from "./propose-features.js";
 import { columnTexts } from "./table.js";
+import { type TrainingRowsOptions, trainingRows } from "./training-rows.js";
 
-export interface CrossOptions {
-  readonly duck: Duck;
-  readonly scratch: string;
-  /** The source as the config has it, so that its label is a number. */
-  readonly source: SourceInput;
-  readonly label: string;
-  readonly split?: SplitConfig;
+export interface CrossOptions extends TrainingRowsOptions {
   /** Rows of the training split. */
   readonly rows: number;
   readonly columns: readonly ColumnProfile[];
@@ -79,17 +70,6 @@ async function trainingSample(options: CrossOptions, columns: readonly string[])
   const rows = await options.duck.rows(query, source.where);
   const of = (i: number) => rows.map((each) => each[i]);
   return { texts: columns.map((_, i) => of(i)), labels: of(columns.length).map(Number) };
-}
-
-async function trainingRows(options: CrossOptions): Promise<{ source: Source; predicate: string }> {
-  const { duck, source, label, split, scratch } = options;
-  const demand = { wants: new Map([[label, "target"] as const]), sql: [] };
-  const opened = await openSource(duck, source as SourceConfig, "data", demand, scratch);
-  const numbered = await numberRows(duck, opened, "a sample");
-  if (split === undefined) return { source: numbered, predicate: "true" };
-  const divided = await querySplits(duck, numbered, split);
-  const train = divided.splits.find(({ name }) => name === "train");
-  return { source: divided.source, predicate: train?.predicate ?? "true" };
 }
 
 /** Of classes and numbers: 1 where the label is above its mean. */

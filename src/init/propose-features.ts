@@ -47,6 +47,12 @@ export const leaveRepeated = (column: string): Decision => ({
   isLeftOut: true,
 });
 
+export const leaveWithoutTraining = (decision: Decision): Decision => ({
+  ...decision,
+  reason: "it has no value in the rows for training",
+  isLeftOut: true,
+});
+
 function decide(column: ColumnProfile, table: Table, taken: Set<string>): Decision {
   const { name, auc } = column;
   const without = whyWithout(column, table);
@@ -67,13 +73,18 @@ function whyWithout(
   if (looks.as === "unreadable") return `no feature reads the type ${type}; derive columns from it in sql`;
   if (looks.as === "empty") return "it has no value in any row";
   if (distinct === 1 && missing === 0) return `it is ${shortened(top[0].value)} in all rows`;
+  if (looks.as === "bag" && isUnique(looks.elements, looks.occurrences))
+    return "(nearly) all values in its lists are different ones, so they say nothing about new rows";
   if (namesRows(name, looks, distinct, rows - missing))
     return "it has another value in (nearly) every row, so it says nothing about new rows";
   return undefined;
 }
 
+const isUnique = (distinct: number, present: number) =>
+  present >= FEWEST_UNIQUE && distinct >= UNIQUE * present;
+
 function namesRows(name: string, looks: ColumnProfile["looks"], distinct: number, present: number): boolean {
-  if (present < FEWEST_UNIQUE || distinct < UNIQUE * present) return false;
+  if (!isUnique(distinct, present)) return false;
   if (looks.as === "id") return true;
   if (looks.as !== "number" || !looks.numbers.areIntegers) return false;
   const { min, max } = looks.numbers;
@@ -99,7 +110,7 @@ function featuresOf(column: ColumnProfile, table: Table, taken: Set<string>): Fo
     case "number":
       return numberOrId(column, looks.numbers, table, named);
     case "bag":
-      return bagFeature(looks, table, named());
+      return bagFeature(looks, table.rows - column.missing, named());
     case "vector":
       return {
         features: [
@@ -129,8 +140,9 @@ function nameOf(column: string, suffix: string, taken: Set<string>): Named {
   return name === column ? { name } : { name, column };
 }
 
-function idFeature({ distinct, isExact }: ColumnProfile, { rows }: Table, named: Named): Found {
-  const { mapping, reason } = mappingOf(distinct, rows);
+function idFeature({ distinct, isExact, missing }: ColumnProfile, { rows }: Table, named: Named): Found {
+  const present = rows - missing;
+  const { mapping, reason } = mappingOf(distinct, present, present / distinct);
   return {
     features: [{ kind: "id", ...named, ...mapping }],
     reason: `${isExact ? "" : "about "}${count(distinct)} different values${reason}`,
@@ -141,14 +153,21 @@ function idFeature({ distinct, isExact }: ColumnProfile, { rows }: Table, named:
 export const MOST_LEARNED = 1_000_000;
 /** So few values are all learned. */
 const FEW = 50;
+/** Where values occur so often, many are left without those that occur fewer than 5 times. */
+const OFTEN = 10;
 
+/**
+ * @param rows those with a value
+ * @param mean how often a value occurs
+ */
 function mappingOf(
   distinct: number,
   rows: number,
+  mean: number,
 ): { mapping: { hash: number } | { vocabulary: { minCount?: number } }; reason: string } {
   if (distinct > MOST_LEARNED)
     return { mapping: hashOf(distinct), reason: ", too many to list, so they are hashed" };
-  const minCount = distinct <= FEW || rows < 5_000 ? 1 : rows < 500_000 ? 2 : 5;
+  const minCount = distinct <= FEW || rows < 5_000 ? 1 : rows < 500_000 || mean < OFTEN ? 2 : 5;
   if (minCount === 1) return { mapping: { vocabulary: {} }, reason: "" };
   return {
     mapping: { vocabulary: { minCount } },
@@ -264,8 +283,12 @@ function imputed({ type }: ColumnProfile, { others }: Numbers, { isText }: Table
   return !isText && (isFloatType(type) || others.length > 0) ? ({ nonFinite: "impute" } as const) : {};
 }
 
-function bagFeature({ separator, isWeighted, elements }: Bag, { rows }: Table, named: Named): Found {
-  const { mapping } = mappingOf(elements, rows);
+function bagFeature(
+  { separator, isWeighted, elements, occurrences }: Bag,
+  rows: number,
+  named: Named,
+): Found {
+  const { mapping } = mappingOf(elements, rows, occurrences / elements);
   const split = separator === undefined || separator === "," ? {} : { separator };
   const shown =
     separator === undefined

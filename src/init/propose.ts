@@ -7,10 +7,11 @@ import type { LabelPlan } from "./label.js";
 import { type Dates, timeOf } from "./looks.js";
 import type { Profile } from "./profile.js";
 import { decideCrosses } from "./propose-crosses.js";
-import { type Decision, decideColumns, leaveRepeated } from "./propose-features.js";
+import { type Decision, decideColumns, leaveRepeated, leaveWithoutTraining } from "./propose-features.js";
 import { eventTime, type SplitPlan, splitAtRandom, splitByTime } from "./propose-split.js";
 import { proposeModel, proposeTraining } from "./propose-training.js";
 import { sampledTexts, type Table } from "./table.js";
+import { columnsWithoutTraining } from "./training-rows.js";
 
 /** A config, and the reason of each of its parts. */
 export interface Proposal {
@@ -39,15 +40,16 @@ export async function propose(options: ProposeOptions): Promise<Proposal> {
   const time = eventTime(columns);
   const byTime = time === undefined ? undefined : await timeSplit(options, time);
   const isText = table.source.unread !== undefined;
-  const decisions = [
+  const decided = [
     ...decideColumns(columns, { rows: profile.rows, isText, ...(byTime && { time }) }),
     ...profile.repeated.map(leaveRepeated),
   ];
-  const used = decisions.filter(({ isLeftOut }) => !isLeftOut);
-  if (used.length === 0) throw nothingLeft(decisions);
+  const divided = sourceOf(options, usedOf(decided)).value;
+  const split = byTime ?? (await randomSplit(options, divided));
+  const decisions = await leaveUntrained(options, divided, split, decided);
+  const used = usedOf(decisions);
   const source = sourceOf(options, used);
-  const split = byTime ?? (await randomSplit(options, source.value));
-  const rows = trainingRows(profile, split);
+  const rows = countTrainingRows(profile, split);
   const crosses = await decideCrosses({
     ...options,
     source: source.value,
@@ -71,6 +73,30 @@ export async function propose(options: ProposeOptions): Promise<Proposal> {
     split,
     notes: new Map(notes),
   };
+}
+
+/** @throws DataError if there are none */
+function usedOf(decisions: readonly Decision[]): Decision[] {
+  const used = decisions.filter(({ isLeftOut }) => !isLeftOut);
+  if (used.length === 0) throw nothingLeft(decisions);
+  return used;
+}
+
+/** Leaves out the columns that have values in the other parts of the rows only, such as those that are new. */
+async function leaveUntrained(
+  options: ProposeOptions,
+  source: SourceInput,
+  { split }: SplitPlan,
+  decisions: readonly Decision[],
+): Promise<Decision[]> {
+  const names = usedOf(decisions).map(({ column }) => column);
+  const untrained = await columnsWithoutTraining(
+    { ...options, source, label: options.label.name, split },
+    names,
+  );
+  return decisions.map((decision) =>
+    untrained.has(decision.column) ? leaveWithoutTraining(decision) : decision,
+  );
 }
 
 interface Noted<T> {
@@ -165,7 +191,7 @@ function assemble(
 ): Noted<ConfigInput> {
   const { split, reason } = plan;
   const features = used.flatMap((decision) => decision.features);
-  const trained = trainingRows(profile, plan);
+  const trained = countTrainingRows(profile, plan);
   const model = proposeModel(features, trained);
   const train = proposeTraining(label, trained, split !== undefined);
   const bad = badRows(profile);
@@ -189,7 +215,7 @@ const SEARCH =
   "What `npx pairloom search` tries, by the path of a setting; training ignores it. docs/tune.md explains it.";
 
 /** The number of rows of the training split. */
-function trainingRows({ rows }: Profile, { split }: SplitPlan): number {
+function countTrainingRows({ rows }: Profile, { split }: SplitPlan): number {
   return Math.round(rows * (1 - Number(split?.valid ?? 0) - Number(split?.test ?? 0)));
 }
 
