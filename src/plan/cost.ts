@@ -73,6 +73,9 @@ const LIST_SECONDS = 60e-9;
  */
 const LIST_BYTES = { id: 48, unique: 24, asked: 84 };
 
+/** Of the entries of a batch (native/cpu/entries.h). */
+const ENTRIES_ROOM = 5 / 4;
+
 /** What ranks spend on a model. */
 export class CostModel {
   /** Seconds of each byte that a rank sends or receives: by the size of the messages with rows, were all tables shared by all. */
@@ -211,7 +214,30 @@ export class CostModel {
     const groups = groupStarts(maxBatch, program).length - 1;
     const copies = foldCopies(groups, Math.ceil(groups / ranks), threads);
     const floats = arenas.fixed + arenas.partial * copies + arenas.tile * threads + arenas.batch / ranks;
-    return FP32 * floats;
+    return FP32 * (floats + this.entryFloats(program));
+  }
+
+  /** Values of the entries of sequences. The executor has room for more than the longest batch had. */
+  private entryFloats({ buffers, maxBatch }: Plan): number {
+    const widths = new Map<string, number>();
+    for (const { space, name, offset, width } of buffers) {
+      if (space === "entries") widths.set(name, Math.max(widths.get(name) ?? 0, offset + width));
+    }
+    const entries = ([name, width]: [string, number]) => width * this.entriesIn(name);
+    return sum([...widths].map(entries)) * ENTRIES_ROOM * (maxBatch / this.demand.batch);
+  }
+
+  /** In a rank's share of the batch: the ids of a table that are no single ones, by column. */
+  private entriesIn(sequence: string): number {
+    const { tables, batch, ranks } = this.demand;
+    const share = batch / ranks;
+    const counts = tables
+      .filter(({ columns }) => columns.some(({ entries }) => entries === sequence))
+      .map((table) => {
+        const bags = table.columns.filter(({ isBag }) => isBag).length;
+        return (this.lookupsOf(table).ids - (table.columns.length - bags) * share) / bags;
+      });
+    return Math.max(...counts);
   }
 
   /** What a rank keeps of the rows that it looks up: they arrive, and their gradients leave. */

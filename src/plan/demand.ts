@@ -2,7 +2,7 @@ import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import { producers } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { isBag, type Tensor } from "../graph/tensor.js";
+import { type Entries, isBag, type Tensor } from "../graph/tensor.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
 import type { Plan } from "../passes/memory-plan.js";
@@ -49,6 +49,8 @@ export interface ColumnDemand {
   /** The input; empty if the rows of the table are not the ids of an input. */
   readonly name: string;
   readonly isBag: boolean;
+  /** Of a bag whose ids are entries of a sequence. */
+  readonly entries?: Entries;
 }
 
 export interface DemandOptions {
@@ -147,7 +149,11 @@ function lookupsOf(graph: Graph): Map<string, Lookups> {
   const made = producers(graph);
   const uses = [...usesOfTables(graph)].map(([, { attrs, returned, others }]): [string, Lookups] => {
     const columns = [...returned, ...others].map((ids): ColumnDemand => {
-      return { name: inputOf(ids, made, attrs.byKey ?? false), isBag: isBag(ids.dtype) };
+      return {
+        name: inputOf(ids, made, attrs.byKey ?? false),
+        isBag: isBag(ids.dtype),
+        entries: ids.entries,
+      };
     });
     return [attrs.name, { columns, returned: returned.length }];
   });

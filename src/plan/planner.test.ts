@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Column } from "../columns/columns.js";
 import { KEYS } from "../graph/translation.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
@@ -88,8 +89,39 @@ describe("a plan", () => {
     for (const { bytes } of plan.ranks) expect(bytes.keys).toBe(19 * 531_000);
   });
 
+  it("counts the memory of what is computed for each entry of a sequence", () => {
+    const [ROWS, BATCH, DIM] = [512, 256, 8];
+    const features: FeatureInfo[] = [
+      { kind: "id", name: "item", table: "item", rows: 1000 },
+      { kind: "ids", name: "seen", table: "item", rows: 1000, sequence: "seen" },
+    ];
+    const sequences = [{ kind: "din", query: ["item"], columns: ["seen"], mlp: { hiddenUnits: [4] } }];
+    const model = {
+      kind: "mlp",
+      embeddingDim: DIM,
+      features: ["item"],
+      sequences,
+      mlp: { hiddenUnits: [4] },
+    };
+    const spec = { model: modelSchema.parse(model), features };
+    const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad" } });
+    const training = trainingGraph(spec, { optimizers, l2: l2Schema.parse({}), weighted: false });
+    const arenasOf = (length: number): number => {
+      const offsets = BigUint64Array.from({ length: ROWS + 1 }, (_, row) => BigInt(row * length));
+      const seen = { kind: "ids" as const, values: new Int32Array(ROWS * length), offsets };
+      const item = { kind: "id" as const, data: new Int32Array(ROWS), offset: 0, stride: 1 };
+      const data = { rows: ROWS, columns: new Map<string, Column>([...Object.entries({ item, seen })]) };
+      const planner = new Planner({ training, inference: inferenceGraph(spec), batch: BATCH, data });
+      return planner.plan(2).ranks[0].bytes.arenas;
+    };
+    const [short, middle, long] = [4, 12, 20].map(arenasOf);
+    expect(long - middle).toBeCloseTo(middle - short, 3);
+    // At least the rows that are looked up, in training.
+    expect(middle - short).toBeGreaterThan(8 * (BATCH / 2) * DIM * 4);
+  });
+
   it("is faster than equal parts of all tables, where small ones have their rows in few slots", () => {
-    const rows = [100, 100, 100, 100, 4_000_000];
+    const rows = [100, 100, 100, 100, 100, 100, 100, 4_000_000];
     const constraints = new Map(rows.map((_, i) => [`f${i}`, "rowWise"] as const));
     const [best, equal] = [{}, { constraints }].map((options) => plannerOf(rows, options).plan(4));
     const [large] = [...best.tables].sort((a, b) => b.table.rows - a.table.rows);

@@ -34,6 +34,9 @@ export interface Change extends Pick<PlanningOptions, "files" | "seconds"> {
 
 /** Plans a model for different numbers of ranks. */
 export class Planner {
+  /** By the number of ranks: the programs are compiled for it. */
+  private readonly demands = new Map<number, Demand>();
+
   constructor(readonly options: PlannerOptions) {}
 
   /**
@@ -58,7 +61,9 @@ export class Planner {
 
   private demand(ranks: number): Demand {
     const { training, inference, batch, groups } = this.options;
-    return demandOf({ training, inference, batch, groups, ranks });
+    const demand = this.demands.get(ranks) ?? demandOf({ training, inference, batch, groups, ranks });
+    this.demands.set(ranks, demand);
+    return demand;
   }
 
   private lookups(demand: Demand): Map<string, TableLookups> {
