@@ -244,7 +244,8 @@ function randomCase(seed: number) {
   const ranks = 1 + below(16);
   const placementOf = (): Placement => {
     const firstRank = below(ranks);
-    return { firstRank, owners: 1 + below(ranks - firstRank) };
+    const owners = 1 + below(ranks - firstRank);
+    return { firstRank, owners, turn: below(owners) };
   };
   const dynamic = {
     ...(below(2) === 0 && { user: { ...dynamicSpec(below(12)), capacity: USERS } }),
@@ -367,7 +368,9 @@ describe.skipIf(!addon)("ranks", () => {
     const graph = graphOf({ dtype: "bf16" });
     const cut: Cut = { batch: 256, groups: 8 };
     const request = { ...requestsOf(cut)[0], count: STEPS * cut.batch, shuffle: undefined };
-    const { traffic } = await train(graph, 2, { requests: [request] }, cut);
+    const tables = graph.nodes.filter(({ attrs }) => attrs?.role === "table").map(({ attrs }) => attrs.name);
+    const placements = new Map(tables.map((name: string) => [name, { firstRank: 0, owners: 2 }]));
+    const { traffic } = await train(graph, 2, { requests: [request], placements }, cut);
     [0, 1].forEach((rank) => {
       const { sent, least } = bytesSent(graph, cut, rank);
       expect(Object.fromEntries(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toMatchObject(sent);

@@ -127,11 +127,14 @@ function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, memb
   const [{ memory }] = members;
   const { dtype, elements } = memory.get(name)!;
   const width = elements / shape[0];
+  // In the order of slots, as keys are.
+  const ranks = [...members.keys()];
+  if (placement) ranks.sort((a, b) => slotsOf(placement, a)[0] - slotsOf(placement, b)[0]);
   const rowsOf = (rank: number) => [...keptKeys(members[rank].translations.get(translation!)!).rows];
   const first = placement
     ? members.findIndex((_, rank) => slotsOf(placement, rank)[0] === 0 && slotsOf(placement, rank)[1] > 0)
     : 0;
-  const all = members.flatMap((_, rank) => [
+  const all = ranks.flatMap((rank) => [
     ...(rank === first ? [[rank, 0]] : []),
     ...rowsOf(rank).map((row) => [rank, row]),
   ]);

@@ -108,10 +108,10 @@ std::optional<Shard> shard_of(napi_env env, napi_value value) {
   ensure(napi_typeof(env, value, &type), "shard");
   if (type == napi_undefined) return std::nullopt;
   const std::span<const double> numbers = doubles(env, value, "shard");
-  if (numbers.size() != 4) throw Error({"a shard has four numbers", "shard", std::to_string(numbers.size()), "4", ""});
+  if (numbers.size() != 5) throw Error({"a shard has five numbers", "shard", std::to_string(numbers.size()), "5", ""});
   const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
-                    whole32(positive(numbers[2], "owners"), "owners")};
-  return Shard{map, whole32(numbers[3], "rank")};
+                    whole32(positive(numbers[2], "owners"), "owners"), whole32(numbers[3], "turn")};
+  return Shard{map, whole32(numbers[4], "rank")};
 }
 
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store) {

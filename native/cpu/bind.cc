@@ -69,7 +69,7 @@ void refuse_overlaps(const Program& program, const std::vector<uint32_t>& buffer
 
 // A dynamic table must keep the rows of the slots that the program gives to this rank.
 void check_kept(const Translator& table, const Shard& shard) {
-  const Slots slots{shard.map.begin_slot(shard.rank), shard.map.begin_slot(shard.rank + 1)};
+  const Slots slots{shard.map.begin_slot(shard.rank), shard.map.end_slot(shard.rank)};
   if (table.kept() != nullptr && table.kept()->slots() == slots) return;
   throw Error({"a dynamic table does not keep the rows that the program gives to this rank", "compile", "",
                "slots " + std::to_string(slots.begin) + " to " + std::to_string(slots.end), ""});

@@ -8,11 +8,12 @@
 
 namespace pairloom {
 
-// The slots of a table are divided among some ranks, in order. A rank keeps its rows in the order of their places: slot
-// by slot, and within a slot by row. So what a rank owns is one range of places.
+// The slots of a table are divided among some ranks, in order, from the rank `turn` after the first of them on: so the
+// frequent rows of all tables do not belong to one rank. A rank keeps its rows in the order of their places: slot by slot,
+// and within a slot by row. So what a rank owns is one range of places.
 struct SlotMap {
   uint64_t rows;  // of the whole table
-  uint32_t first_rank, owners;
+  uint32_t first_rank, owners, turn = 0;
 
   uint64_t place_of(uint64_t row) const { return begin_of_slot(row % kTableSlots) + row / kTableSlots; }
   uint64_t row_at(uint64_t place) const {
@@ -22,15 +23,17 @@ struct SlotMap {
     return rest % (most - 1) * kTableSlots + slot;
   }
 
-  // A rank owns the slots [begin_slot(rank), begin_slot(rank + 1)) and the places [begin(rank), begin(rank + 1)).
-  uint32_t begin_slot(uint32_t rank) const {
-    const uint64_t owner = std::clamp(rank, first_rank, first_rank + owners) - first_rank;
-    return uint32_t(owner * kTableSlots / owners);
-  }
+  // A rank owns the slots [begin_slot(rank), end_slot(rank)) and the places [begin(rank), end(rank)).
+  uint32_t begin_slot(uint32_t rank) const { return owns(rank) ? slot_of_share(share_of(rank)) : 0; }
+  uint32_t end_slot(uint32_t rank) const { return owns(rank) ? slot_of_share(share_of(rank) + 1) : 0; }
   uint64_t begin(uint32_t rank) const { return begin_of_slot(begin_slot(rank)); }
-  uint64_t owned_by(uint32_t rank) const { return begin(rank + 1) - begin(rank); }
+  uint64_t end(uint32_t rank) const { return begin_of_slot(end_slot(rank)); }
+  uint64_t owned_by(uint32_t rank) const { return end(rank) - begin(rank); }
 
  private:
+  bool owns(uint32_t rank) const { return rank >= first_rank && rank - first_rank < owners; }
+  uint64_t share_of(uint32_t rank) const { return (rank - first_rank + owners - turn % owners) % owners; }
+  uint32_t slot_of_share(uint64_t share) const { return uint32_t(share * kTableSlots / owners); }
   uint64_t begin_of_slot(uint64_t slot) const {
     return slot * (rows / kTableSlots) + std::min(slot, rows % kTableSlots);
   }

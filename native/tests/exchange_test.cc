@@ -27,14 +27,14 @@ struct SharedLookup {
   Operand rows = builder.buffer(Space::kExchange, {table_rows, kWidth});
   Operand out = builder.batch({kWidth});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
-  double route = 0, first_rank = 0, owners = 2, returned = 1;
+  double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0;
   bool reads_table = false, returns_ids = false;
 
   std::vector<uint8_t> bytes() {
     builder.stage(StageKind::kTile);
     builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned});
+    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn});
     builder.stage(StageKind::kExchange);
     builder.add(O::kFetchRows, {table, local, rows}, {route});
     builder.stage(StageKind::kTile);
@@ -157,7 +157,7 @@ TEST(a_program_of_ranks_needs_them) {
   lists.stage(StageKind::kTile);
   lists.input(id, kRows);
   lists.stage(StageKind::kFixed);
-  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1});
+  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1, 0});
   CHECK_EQ(refusal(lists.bytes(), nullptr), "a program of several ranks has no ranks");
 }
 

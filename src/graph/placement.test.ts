@@ -6,6 +6,7 @@ const cases = fc.record({
   rows: fc.integer({ min: 1, max: 5000 }),
   firstRank: fc.integer({ min: 0, max: 5 }),
   owners: fc.integer({ min: 1, max: 9 }),
+  turn: fc.integer({ min: 0, max: 8 }),
 });
 
 it("every row has one place, in the order of slots, and one owner", () => {
@@ -17,7 +18,11 @@ it("every row has one place, in the order of slots, and one owner", () => {
       expect(inOrder.map((_, place) => rowAt(place, rows))).toEqual(inOrder);
       expect(inOrder.map((row) => placeOf(row, rows))).toEqual([...inOrder.keys()]);
       let next = 0;
-      for (let rank = 0; rank < placement.firstRank + placement.owners + 2; rank++) {
+      const { firstRank, owners, turn } = placement;
+      for (const rank of [firstRank - 1, firstRank + owners])
+        expect(slotsOf(placement, rank)).toEqual([0, 0]);
+      for (let share = 0; share < owners; share++) {
+        const rank = firstRank + ((share + turn) % owners);
         const [begin, end] = placesOf(placement, rank, rows);
         const [first, last] = slotsOf(placement, rank);
         expect(begin).toBe(next);

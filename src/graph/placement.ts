@@ -1,3 +1,5 @@
+import { murmur3 } from "../murmur3.js";
+
 /** Slots of a table's rows: the row with name n belongs to slot `n mod SLOTS`. */
 export const SLOTS = 1024;
 
@@ -11,6 +13,22 @@ export type SlotRange = readonly [begin: number, end: number];
 export interface Placement {
   readonly firstRank: number;
   readonly owners: number;
+  /** The rank with the first slots is so many after `firstRank`; default 0. After the last of the owners comes the first. */
+  readonly turn?: number;
+}
+
+/**
+ * All ranks share a table. Frequent rows tend to have the first slots: missing values, and words of a vocabulary. Tables of other
+ * names have other turns, so that these rows do not belong to one rank.
+ * @param name of the translation of tables that have one
+ */
+export function byRows(name: string, ranks: number): Placement {
+  const owners = Math.min(ranks, SLOTS);
+  return { firstRank: 0, owners, turn: murmur3(Buffer.from(name)) % owners };
+}
+
+export function isSamePlacement(a: Placement, b: Placement): boolean {
+  return a.firstRank === b.firstRank && a.owners === b.owners && (a.turn ?? 0) === (b.turn ?? 0);
 }
 
 /** The rows that one rank owns of a table. */
@@ -27,13 +45,11 @@ export function rowsOfShard({ rows, placement, rank }: Shard): number {
   return end - begin;
 }
 
-/** Slots `[begin, end)` of a rank. */
-export function slotsOf({ firstRank, owners }: Placement, rank: number): SlotRange {
-  const begin = (r: number): number => {
-    const owner = Math.min(Math.max(r - firstRank, 0), owners);
-    return Math.floor((owner * SLOTS) / owners);
-  };
-  return [begin(rank), begin(rank + 1)];
+/** Slots `[begin, end)` of a rank; `[0, 0)` if it is no owner. */
+export function slotsOf({ firstRank, owners, turn = 0 }: Placement, rank: number): SlotRange {
+  if (rank < firstRank || rank >= firstRank + owners) return [0, 0];
+  const share = (rank - firstRank + owners - (turn % owners)) % owners;
+  return [Math.floor((share * SLOTS) / owners), Math.floor(((share + 1) * SLOTS) / owners)];
 }
 
 /** Places `[begin, end)` of the rows that a rank owns of a table with this number of rows. */

@@ -452,5 +452,5 @@ function untransferable<B extends ArrayBufferLike>(buffer: B): B {
   return buffer;
 }
 
-const shardNumbers = ({ rows, placement: { firstRank, owners }, rank }: Shard) =>
-  Float64Array.of(rows, firstRank, owners, rank);
+const shardNumbers = ({ rows, placement: { firstRank, owners, turn = 0 }, rank }: Shard) =>
+  Float64Array.of(rows, firstRank, owners, turn, rank);

@@ -1,7 +1,7 @@
 import { GraphError } from "../errors.js";
 import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph.js";
 import type { Node, Op, Pooling } from "../graph/op.js";
-import { type Placement, SLOTS } from "../graph/placement.js";
+import { byRows, isSamePlacement, type Placement } from "../graph/placement.js";
 import { isRow, type Tensor } from "../graph/tensor.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
@@ -31,8 +31,10 @@ export function placedParameters(graph: Graph, sharding: Sharding): ParameterAtt
 
 /** @param placements by the name of the table; all ranks share the others */
 export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Placement>): Sharding {
-  const rowWise = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
-  return { ranks, placementOf: ({ name }) => placements?.get(name) ?? rowWise };
+  return {
+    ranks,
+    placementOf: ({ name, translation = name }) => placements?.get(name) ?? byRows(translation, ranks),
+  };
 }
 
 /** The listed rows of a table. */
@@ -203,8 +205,7 @@ function placementsOf(
     const placement = placementOf(attrs);
     placements.set(table, placement);
     if (attrs.translation === undefined) continue;
-    const { firstRank, owners } = translated.get(attrs.translation) ?? placement;
-    if (firstRank !== placement.firstRank || owners !== placement.owners) throw apart(attrs);
+    if (!isSamePlacement(translated.get(attrs.translation) ?? placement, placement)) throw apart(attrs);
     translated.set(attrs.translation, placement);
   }
   return placements;

@@ -25,7 +25,7 @@ const planSchema = z.looseObject({
       name: z.string(),
       rows: count,
       dim: count,
-      placement: z.strictObject({ firstRank: whole, owners: count.max(SLOTS) }),
+      placement: z.strictObject({ firstRank: whole, owners: count.max(SLOTS), turn: whole.optional() }),
     }),
   ),
 });

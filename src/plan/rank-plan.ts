@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { SLOTS } from "../graph/placement.js";
+import { byRows, SLOTS } from "../graph/placement.js";
 import {
   ALL_CACHED,
   added,
@@ -85,16 +85,20 @@ interface Form extends Place {
   readonly whole: boolean;
 }
 
-function formsOf(model: CostModel, { table }: TableDemand, { constraints, files }: PlanningOptions): Form[] {
+function formsOf(model: CostModel, demand: TableDemand, { constraints, files }: PlanningOptions): Form[] {
   const { ranks } = model.demand;
   const tenths = Array.from({ length: files ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
-  return placementsOf(ranks, constraints?.get(table)).flatMap((form) =>
+  return placementsOf(ranks, demand, constraints?.get(demand.table)).flatMap((form) =>
     tenths.map((cached) => ({ ...form, cached })),
   );
 }
 
-function placementsOf(ranks: number, constraint: Constraint | undefined): Omit<Form, "cached">[] {
-  const shared = { placement: { firstRank: 0, owners: Math.min(ranks, SLOTS) }, whole: false };
+function placementsOf(
+  ranks: number,
+  { name, translation = name }: TableDemand,
+  constraint: Constraint | undefined,
+): Omit<Form, "cached">[] {
+  const shared = { placement: byRows(translation, ranks), whole: false };
   const whole = { placement: { firstRank: 0, owners: 1 }, whole: true };
   if (constraint === "rowWise" || ranks === 1) return [shared];
   if (constraint === "tableWise") return [whole];

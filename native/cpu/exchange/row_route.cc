@@ -11,7 +11,8 @@ namespace pairloom {
 namespace {
 
 SlotMap slot_map_of(const Instruction& i) {
-  return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners])};
+  return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners]),
+          uint32_t(i.attributes[kTurn])};
 }
 
 // Frames of rows that nobody trains have no names.
@@ -35,7 +36,7 @@ RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks
       names_(names_of(translator, shard_)),
       columns_(uint32_t(unique_rows.operands.size() / 2)),
       returned_(uint32_t(unique_rows.attributes[kReturned])),
-      owner_begin_(ranks + 1),
+      owned_(ranks),
       sums_for_(ranks),
       asked_(ranks) {}
 
@@ -145,11 +146,12 @@ void RowRoute::find_nodes(const std::vector<FoldNode>& nodes) {
 }
 
 void RowRoute::find_owners() {
-  for (uint32_t owner = 0; owner <= ranks(); ++owner) {
-    const auto before = [](const Unique& unique, uint64_t place) { return unique.place < place; };
-    const auto found =
-        std::lower_bound(unique_.begin(), unique_.end(), table_.begin(owner), before);
-    owner_begin_[owner] = uint32_t(found - unique_.begin());
+  const auto first_from = [&](uint64_t place) {
+    const auto before = [](const Unique& unique, uint64_t of) { return unique.place < of; };
+    return uint32_t(std::lower_bound(unique_.begin(), unique_.end(), place, before) - unique_.begin());
+  };
+  for (uint32_t owner = 0; owner < ranks(); ++owner) {
+    owned_[owner] = {first_from(table_.begin(owner)), first_from(table_.end(owner))};
   }
   for (uint32_t owner = 0; owner < ranks(); ++owner) {
     sums_for_[owner] = 0;

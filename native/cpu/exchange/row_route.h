@@ -48,7 +48,7 @@ class RowRoute {
     uint32_t size() const { return end - begin; }
   };
   const std::vector<Unique>& unique() const { return unique_; }
-  Range asked_of(uint32_t owner) const { return {owner_begin_[owner], owner_begin_[owner + 1]}; }
+  Range asked_of(uint32_t owner) const { return owned_[owner]; }
   uint32_t sums_for(uint32_t owner) const { return sums_for_[owner]; }
   // Whether a rank must tell in which of its nodes a row gets a gradient: otherwise each has one, in the only node.
   bool tells_nodes(const StepContext& step, uint32_t rank) const;
@@ -103,7 +103,8 @@ class RowRoute {
   std::vector<uint32_t> sorted_;   // the occurrences, by place
   std::vector<uint32_t> begin_;    // by unique row: its first occurrence in `sorted_`
   std::vector<Unique> unique_;
-  std::vector<uint32_t> owner_begin_, sums_for_;
+  std::vector<Range> owned_;  // by owner
+  std::vector<uint32_t> sums_for_;
   SortKeys<uint64_t> narrow_;
   SortKeys<WideKey> wide_;
 

@@ -26,7 +26,7 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
   opcode: 140,
   execution: "batch",
   operands: "ids:samples... -> local:samples...",
-  attributes: "route:count rows:count firstRank:count owners:count returned:count",
+  attributes: "route:count rows:count firstRank:count owners:count returned:count turn:count",
   meaning:
     "see ranks: the indices of the ids in the list of the rows that the rank's samples name, in the order of places",
   cost: ({ shapes }) => ({ flops: 0, elements: shapes.map(sizeOf) }),
@@ -48,5 +48,6 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
     placement.firstRank,
     placement.owners,
     returned,
+    placement.turn ?? 0,
   ],
 });
