@@ -33,6 +33,7 @@ export type { ModelDefinition, ModelFeatures } from "./models/model.js";
 export { embeddingDim, featureGroup } from "./models/schema.js";
 export { OPS as ops } from "./ops/index.js";
 export type { ColumnsOf, Rows } from "./serve/cells.js";
+export { EventStore } from "./serve/event-store.js";
 export type { FollowingPredictor } from "./serve/following-predictor.js";
 export { type LoadOptions, load } from "./serve/load.js";
 export type { Predictor } from "./serve/predictor.js";

@@ -11,6 +11,7 @@ export {
   PairloomError,
 } from "./errors.js";
 export type { ColumnsOf, Rows } from "./serve/cells.js";
+export { EventStore } from "./serve/event-store.js";
 export type { FollowingPredictor } from "./serve/following-predictor.js";
 export { type LoadOptions, load } from "./serve/load.js";
 export type { Predictor } from "./serve/predictor.js";

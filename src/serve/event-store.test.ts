@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { resolveConfig } from "../config/config.js";
+import { fitFeatures } from "../features/fit.js";
+import { EventStore } from "./event-store.js";
+
+function modelOf(limits: { window?: number; max?: number } = {}) {
+  const config = resolveConfig({
+    data: {
+      train: {
+        path: "rows.csv",
+        events: { clicks: { path: "events.csv", by: "user", time: "at", ...limits } },
+      },
+      label: "y",
+    },
+    features: [
+      { kind: "sequence", name: "items", sequence: "clicks", column: "clicks.item", hash: 9 },
+      { kind: "ages", name: "ages", sequence: "clicks", column: "clicks.at", time: "at" },
+    ],
+    model: { kind: "logisticRegression", features: ["items"] },
+  });
+  return { config, features: fitFeatures(config.features, { vocabularies: {}, numbers: {} }) };
+}
+
+const UNITS = {
+  numbers: (at: number) => at,
+  dates: (at: number) => new Date(1000 * at),
+  texts: (at: number) => new Date(1000 * at).toISOString(),
+};
+
+describe.each(Object.entries(UNITS))("a store of events with times in %s", (_, unit) => {
+  it("gives the events before a row's time, as training does, in whatever order they come", () => {
+    const moment = fc.record({ user: fc.constantFrom(1, "1", "b"), at: fc.integer({ min: 0, max: 6 }) });
+    const limits = fc.record(
+      { window: fc.constantFrom(1, 2.5), max: fc.constantFrom(1, 3) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.array(moment, { maxLength: 30 }), moment, limits, (moments, row, limit) => {
+        const store = new EventStore(modelOf(limit), "clicks");
+        const events = moments.map((event, item) => ({ ...event, item }));
+        for (const event of events) store.add({ ...event, at: unit(event.at) });
+        const { window = Infinity, max = Infinity } = limit;
+        const known = events.filter(
+          ({ user, at }) => String(user) === String(row.user) && at < row.at && row.at - at <= window,
+        );
+        const kept = known
+          .sort((a, b) => a.at - b.at || a.item - b.item)
+          .slice(-Math.min(max, events.length + 1));
+        const asked = { ...row, at: unit(row.at) };
+        expect(store.withHistory(asked)).toEqual({
+          ...asked,
+          "clicks.item": kept.map(({ item }) => item),
+          "clicks.at": kept.map(({ at }) => unit(at)),
+        });
+      }),
+    );
+  });
+
+  it("forgets what is old", () => {
+    const store = new EventStore(modelOf(), "clicks");
+    for (const at of [3, 1, 2]) store.add({ user: 1, at: unit(at), item: at });
+    store.forgetBefore(unit(2));
+    expect(store.withHistory({ user: 1, at: unit(9) })).toMatchObject({ "clicks.item": [2, 3] });
+  });
+});
+
+it("has nothing for a row or of an event without a key or a time, and refuses what is no time", () => {
+  const store = new EventStore(modelOf(), "clicks");
+  for (const event of [{ at: 1 }, { user: 1 }, { user: 1, at: null }]) store.add({ ...event, item: 1 });
+  store.add({ user: 1, at: 1, item: 2 });
+  expect(store.withHistory({ user: 1, at: null })).toMatchObject({ "clicks.item": [] });
+  expect(store.withHistory({ user: null, at: 3 })).toMatchObject({ "clicks.item": [] });
+  expect(store.withHistory({ user: 1, at: 3 })).toMatchObject({ "clicks.item": [2] });
+  expect(() => store.add({ user: 1, at: "soon" })).toThrow(/the value of at is no time/);
+  expect(() => new EventStore(modelOf(), "views")).toThrow(/one of clicks/);
+});

@@ -1,0 +1,140 @@
+import type { Config } from "../config/config.js";
+import { ConfigError, DataError } from "../errors.js";
+import { canonicalText } from "../features/canonical.js";
+import type { RawRow } from "../features/encoder.js";
+import type { FittedFeatures } from "../features/fitted.js";
+import { instantOf } from "../features/instant.js";
+import { numberValue } from "../features/values.js";
+import { showValue } from "../show-value.js";
+
+/** What the store needs to know of a model: a predictor has it. */
+interface Model {
+  readonly config: Config;
+  readonly features: FittedFeatures;
+}
+
+/** The events of one key, oldest first; of equal times in the order in which they came. */
+interface Timeline {
+  readonly times: number[];
+  readonly events: RawRow[];
+}
+
+/**
+ * Events in memory, from which rows get the histories that they had in training: of the same key, before the row's own time, within
+ * the window, and the newest of them. Time and memory of a row follow the number of events that it gets.
+ */
+export class EventStore {
+  private readonly table: NonNullable<NonNullable<Config["data"]["source"]>["events"]>[string];
+  /** By column of rows, the column of events. */
+  private readonly columns: ReadonlyMap<string, string>;
+  private readonly timelines = new Map<string, Timeline>();
+
+  /**
+   * @param model whose config builds the sequence from a table of events
+   * @throws ConfigError if it does not
+   */
+  constructor({ config, features: { features } }: Model, sequence: string) {
+    const { source, train } = config.data;
+    const table = (source ?? train)?.events?.[sequence];
+    if (table === undefined) throw noTable(sequence, Object.keys((source ?? train)?.events ?? {}));
+    this.table = table;
+    const prefix = `${sequence}.`;
+    const own = features
+      .flatMap(({ reading }) => reading.columns)
+      .filter((column) => column.startsWith(prefix));
+    this.columns = new Map(own.map((column) => [column, column.slice(prefix.length)]));
+  }
+
+  /**
+   * Adds an event, in any order. One without a key or a time belongs to nobody.
+   * @throws DataError if its time is none
+   */
+  add(event: RawRow): void {
+    const [key, time] = this.momentOf(event);
+    if (key === undefined || time === undefined) return;
+    const { times, events } = this.timelines.get(key) ?? { times: [], events: [] };
+    const at = firstAbove(times, time);
+    times.splice(at, 0, time);
+    events.splice(at, 0, event);
+    this.timelines.set(key, { times, events });
+  }
+
+  /** Forgets the events before a time, which no row needs any more. */
+  forgetBefore(time: unknown): void {
+    const limit = timeOf(time, this.table.time) ?? Number.NEGATIVE_INFINITY;
+    for (const [key, { times, events }] of this.timelines) {
+      const count = firstAtLeast(times, limit);
+      times.splice(0, count);
+      events.splice(0, count);
+      if (times.length === 0) this.timelines.delete(key);
+    }
+  }
+
+  /**
+   * The row with its history, in the columns that the features read.
+   * @throws DataError if its time is none
+   */
+  withHistory<Row extends RawRow>(row: Row): Row & RawRow {
+    const events = this.historyOf(row);
+    const lists = [...this.columns].map(([name, column]) => [name, events.map((event) => event[column])]);
+    return { ...row, ...Object.fromEntries(lists) };
+  }
+
+  private historyOf(row: RawRow): readonly RawRow[] {
+    const [key, time] = this.momentOf(row);
+    const timeline = key === undefined ? undefined : this.timelines.get(key);
+    if (timeline === undefined || time === undefined) return [];
+    const { window = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY } = this.table;
+    const ticks = isNumber(row[this.table.time]) ? window : 1000 * window;
+    const end = firstAtLeast(timeline.times, time);
+    return timeline.events.slice(Math.max(firstAtLeast(timeline.times, time - ticks), end - max), end);
+  }
+
+  private momentOf(row: RawRow): [key: string | undefined, time: number | undefined] {
+    const { by, time } = this.table;
+    return [canonicalText(row[by]), timeOf(row[time], time)];
+  }
+}
+
+const isNumber = (value: unknown) => !(value instanceof Date) && !Number.isNaN(numberValue(value));
+
+/** Dates, timestamps and their texts in milliseconds, numbers as they are. */
+function timeOf(value: unknown, column: string): number | undefined {
+  if (value === null || value === undefined || value === "") return undefined;
+  const time = value instanceof Date ? value.getTime() : (numberValue(value) ?? Number.NaN);
+  const found = Number.isNaN(time) && typeof value === "string" ? instantOf(value) : time;
+  if (!Number.isNaN(found)) return found;
+  if (typeof value !== "string") return undefined;
+  throw new DataError({
+    what: `the value of ${column} is no time`,
+    where: column,
+    got: showValue(value),
+    expected: "a Date, a text such as 2026-01-31T08:15:00Z, or a number of the unit of training",
+    next: "Give the time as in the training data, or null if it is not known.",
+  });
+}
+
+/** The number of ascending times below a limit. */
+const firstAtLeast = (times: readonly number[], limit: number) => search(times, (time) => time < limit);
+/** The number of ascending times up to a limit. */
+const firstAbove = (times: readonly number[], limit: number) => search(times, (time) => time <= limit);
+
+function search(times: readonly number[], isBefore: (time: number) => boolean): number {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(times[middle])) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function noTable(sequence: string, known: readonly string[]): ConfigError {
+  return new ConfigError({
+    what: "the model has no such table of events",
+    where: "EventStore",
+    got: sequence,
+    expected: known.length === 0 ? "a model with events in its source" : `one of ${known.join(", ")}`,
+    next: "Name a sequence in events of the source that the model was trained with.",
+  });
+}
