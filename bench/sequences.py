@@ -1,5 +1,6 @@
-"""The peer of bench/sequences.ts: DIN in PyTorch, on batches padded to their longest history. Prints samples per second.
-usage: python bench/sequences.py POWER [--threads N] [--seconds 3]   (torch)
+"""The peer of bench/sequences.ts: DIN in PyTorch, on batches padded to their longest history, or on nested tensors. Prints
+samples per second.
+usage: python bench/sequences.py POWER [--form padded|nested] [--threads N] [--seconds 3]   (torch)
 """
 
 import argparse
@@ -22,25 +23,42 @@ class Din(nn.Module):
         self.attention = nn.Sequential(layers(4 * DIM, 80, 40, activation=nn.Sigmoid), nn.Linear(40, 1, bias=False))
         self.top = nn.Sequential(layers(2 * DIM, 200, 80, activation=nn.ReLU), nn.Linear(80, 1))
 
-    def forward(self, item, x, mask):
+    def scores(self, q, x):
+        return self.attention(torch.cat([q, x, q - x, q * x], -1))
+
+    def padded(self, item, x, mask):
         q = item[:, None].expand(-1, x.shape[1], -1)
-        scores = self.attention(torch.cat([q, x, q - x, q * x], 2)).squeeze(2)
-        weights = F.softmax(scores.masked_fill(~mask, -(2.0**32)), 1)
-        return self.top(torch.cat([item, torch.einsum("bt,btd->bd", weights, x * mask[:, :, None])], 1))
+        weights = F.softmax(self.scores(q, x).squeeze(2).masked_fill(~mask, -(2.0**32)), 1)
+        return self.head(item, torch.einsum("bt,btd->bd", weights, x * mask[:, :, None]))
+
+    def nested(self, item, x, offsets):
+        row = torch.repeat_interleave(torch.arange(len(item)), offsets.diff())
+        jagged = lambda values: torch.nested.nested_tensor_from_jagged(values, offsets)
+        weights = torch.softmax(self.scores(jagged(item[row]), jagged(x)), 1).values()
+        # The sum of a nested tensor over the entries of a row has no gradient on CPUs (PyTorch 2.13).
+        return self.head(item, torch.zeros_like(item).index_add(0, row, weights * x))
+
+    def head(self, item, pooled):
+        return self.top(torch.cat([item, pooled], 1))
 
 
-def batches(power):
+def batches(power, form):
     torch.manual_seed(0)
     draw = lambda *shape: (ITEMS ** torch.rand(shape)).long().sub(1).clamp(0, ITEMS - 1)
     for _ in range(BATCHES):
         lengths = (LONGEST ** (torch.rand(BATCH) ** power)).long()
         mask = torch.arange(int(lengths.max()))[None] < lengths[:, None]
-        yield draw(BATCH), draw(*mask.shape) * mask, mask, (torch.rand(BATCH, 1) < 0.25).float()
+        item, items, label = draw(BATCH), draw(*mask.shape) * mask, (torch.rand(BATCH, 1) < 0.25).float()
+        if form == "padded":
+            yield item, items, mask, label
+        else:
+            yield item, items[mask], torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)]), label
 
 
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("power", type=float)
+    a.add_argument("--form", choices=["padded", "nested"], default="padded")
     a.add_argument("--threads", type=int)
     a.add_argument("--seconds", type=float, default=3)
     args = a.parse_args()
@@ -48,11 +66,11 @@ def main():
         torch.set_num_threads(args.threads)
     model, table = Din(), nn.Embedding(ITEMS, DIM, sparse=True)
     sparse, dense = torch.optim.Adagrad(table.parameters(), lr=0.01), torch.optim.Adam(model.parameters(), lr=1e-3)
-    data, loss_of = list(batches(args.power)), nn.BCEWithLogitsLoss()
+    data, loss_of = list(batches(args.power, args.form)), nn.BCEWithLogitsLoss()
 
     def step(i):
-        item, items, mask, y = data[i % BATCHES]
-        loss = loss_of(model(table(item), table(items), mask), y)
+        item, items, ends, y = data[i % BATCHES]
+        loss = loss_of(getattr(model, args.form)(table(item), table(items), ends), y)
         dense.zero_grad(set_to_none=True)
         sparse.zero_grad(set_to_none=True)
         loss.backward()

@@ -42,25 +42,28 @@ const OPTIMIZERS = optimizerSchema.parse({
   embedding: { kind: "adagrad", learningRate: 0.01 },
 });
 
+/** Pairloom, and the forms of the peer. */
+const ENGINES = ["Pairloom", "padded", "nested"] as const;
+
 interface Lengths {
   readonly name: string;
   readonly power: number;
-  readonly engine: "Pairloom" | "peer";
+  readonly engine: (typeof ENGINES)[number];
 }
 
 /**
  * Training of DIN by the mean length of histories, whose lengths follow a power law up to 500; with `--python` and `--peer
- * bench/sequences.py` also that of PyTorch on padded batches.
+ * bench/sequences.py` also that of PyTorch on padded batches and on nested tensors.
  */
 export const sequences: Figure = {
   title: `DIN over histories with a power law of lengths up to ${LONGEST}, batch ${BATCH}`,
   async run(options) {
-    const engines = options.peer ? (["Pairloom", "peer"] as const) : (["Pairloom"] as const);
+    const engines = options.peer ? ENGINES : ENGINES.slice(0, 1);
     const cases = POWERS.flatMap((power) =>
       engines.map((engine): Lengths => ({ name: `${engine}, ${power}`, power, engine })),
     );
     const results = await inRounds(cases, options.rounds, async ({ power, engine }) =>
-      engine === "peer" ? peerRate(power, options) : ownRate(power, options),
+      engine === "Pairloom" ? ownRate(power, options) : peerRate(power, engine, options),
     );
     const rows = cases.map((each) => {
       const entries = meanLength(each.power);
@@ -86,8 +89,9 @@ async function ownRate(power: number, { threads, seconds }: FigureOptions): Prom
 }
 
 /** Samples per second of a program that prints them. */
-function peerRate(power: number, { peer, threads, seconds }: FigureOptions): number {
-  const args = [peer!.script, String(power), "--threads", String(threads), "--seconds", String(seconds)];
+function peerRate(power: number, form: string, { peer, threads, seconds }: FigureOptions): number {
+  const settings = ["--form", form, "--threads", String(threads), "--seconds", String(seconds)];
+  const args = [peer!.script, String(power), ...settings];
   const { stdout, stderr, status } = spawnSync(peer!.python, args, { encoding: "utf8" });
   if (status === 0) return Number(stdout);
   throw new ExecutionError({
