@@ -115,6 +115,30 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const dy = s.entries(values, sequence);
     return s.applyAll(OPS.segmentAttentionGrad, [dy, ...operands], attrs).map((dx) => s.pooled(dx));
   },
+  segmentMax: (s) => {
+    const sequence = s.sequence();
+    return [s.apply(OPS.segmentMax, [s.entries(s.size(), sequence), s.entryIds(s.size(), sequence)], {})];
+  },
+  segmentMaxGrad: (s) => {
+    const [n, sequence] = [s.size(), s.sequence()];
+    const [x, bag] = [s.entries(n, sequence), s.entryIds(s.size(), sequence)];
+    const y = s.apply(OPS.segmentMax, [x, bag], {});
+    return [s.pooled(s.apply(OPS.segmentMaxGrad, [s.row(n), y, x, bag], {}))];
+  },
+  segmentMatmul: (s) => {
+    const [k, n, sequence] = [s.size(), s.size(), s.sequence()];
+    const [x, bag] = [s.entries(k, sequence), s.entryIds(s.size(), sequence)];
+    return [
+      s.pooled(s.apply(OPS.segmentMatmul, [x, s.row(k, n), bag], { transpose: false })),
+      s.pooled(s.apply(OPS.segmentMatmul, [x, s.row(n, k), bag], { transpose: true })),
+    ];
+  },
+  segmentOuter: (s) => {
+    const sequence = s.sequence();
+    const bag = s.entryIds(s.size(), sequence);
+    const [x, y] = [1, 2].map(() => s.entries(s.size(), sequence));
+    return [s.apply(OPS.segmentOuter, [x, y, bag], {})];
+  },
 
   quantizedEmbedding: (s) => {
     const [rows, dim] = [s.size(), s.size()];

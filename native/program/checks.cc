@@ -115,6 +115,20 @@ const char* check_attention(const Program&, const Instruction& i) {
   return fit ? nullptr : "columns of q and of v that the heads divide";
 }
 
+const char* check_segment_matmul(const Program&, const Instruction& i) {
+  const auto &x = i.operands[0], &w = i.operands[1], &out = i.operands[3];
+  if (w.ndims != 2) return "a matrix for each row";
+  const bool transpose = i.attributes[0] == 1;
+  const bool fit = x.size() == w.dims[transpose ? 1 : 0] && out.size() == w.dims[transpose ? 0 : 1];
+  return fit ? nullptr : "[k] times [k, n] into [n]";
+}
+
+const char* check_segment_outer(const Program&, const Instruction& i) {
+  const Operand& out = i.operands[3];
+  const bool fit = out.ndims == 2 && out.dims[0] == i.operands[0].size() && out.dims[1] == i.operands[1].size();
+  return fit ? nullptr : "[k] and [n] into [k, n]";
+}
+
 const char* check_window(const Program&, const Instruction& i) {
   return i.attributes[2] >= 1 ? nullptr : "a window of at least one entry";
 }
@@ -147,6 +161,8 @@ constexpr Check kChecks[] = {
     {O::kSessionLogSumExp, check_sessions},
     {O::kSessionLogSumExpGrad, check_sessions},
     {O::kWindowShares, check_window},
+    {O::kSegmentMatmul, check_segment_matmul},
+    {O::kSegmentOuter, check_segment_outer},
     {O::kSegmentAttention, check_attention},
     {O::kSegmentAttentionGrad, check_attention},
 };

@@ -103,6 +103,10 @@ enum class Opcode : uint32_t {
   kPlaceSinusoids = 167,
   kSegmentAttention = 168,
   kSegmentAttentionGrad = 169,
+  kSegmentMax = 170,
+  kSegmentMaxGrad = 171,
+  kSegmentMatmul = 172,
+  kSegmentOuter = 173,
 };
 
 }  // namespace pairloom

@@ -297,6 +297,18 @@ inline constexpr Rule kRules[] = {
     {Opcode::kSegmentAttentionGrad, "segmentAttentionGrad", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
      "dy:entries[m] q:entries[n] k:entries[n] v:entries[m] bag -> dq:entries[n] dk:entries[n] dv:entries[m]",
      "heads:count"},
+    {Opcode::kSegmentMax, "segmentMax", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "x:entries[n] bag -> out:row[n]",
+     ""},
+    {Opcode::kSegmentMaxGrad, "segmentMaxGrad", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "dy:row[n] y:row[n] x:entries[n] bag -> out:entries[n]",
+     ""},
+    {Opcode::kSegmentMatmul, "segmentMatmul", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "x:entry[*] w:batch[*] bag:samples -> out:entry[*]",
+     "transpose:flag"},
+    {Opcode::kSegmentOuter, "segmentOuter", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "x:entry[*] y:entry[*] bag:samples -> out:batch[*]",
+     ""},
 };
 
 }  // namespace pairloom

@@ -63,6 +63,15 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
       elements: [48, 96, 96, 48, 12, 96, 96, 48],
     },
   ],
+  segmentMax: [{ shapes: [[12, 8], [12], [B, 8]], flops: 96, elements: [96, 12, 40] }],
+  segmentMaxGrad: [
+    { shapes: [[B, 8], [B, 8], [12, 8], [12], [12, 8]], flops: 96, elements: [40, 40, 96, 12, 96] },
+  ],
+  // 12 entries of 3 by matrices of 3 x 2.
+  segmentMatmul: [
+    { shapes: [[12, 3], [B, 3, 2], [12], [12, 2]], attributes: [0], flops: 144, elements: [36, 30, 12, 24] },
+  ],
+  segmentOuter: [{ shapes: [[12, 3], [12, 2], [12], [B, 3, 2]], flops: 144, elements: [36, 24, 12, 30] }],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.
   linear: [
     {

@@ -39,6 +39,8 @@ import { rightClass } from "./right-class.js";
 import { scaleColumns } from "./scale-columns.js";
 import { scoreHistogram } from "./score-histogram.js";
 import { segmentAttention, segmentAttentionGrad } from "./segment-attention.js";
+import { segmentMatmul, segmentOuter } from "./segment-matmul.js";
+import { segmentMax, segmentMaxGrad } from "./segment-max.js";
 import { segmentSoftmax, segmentSoftmaxGrad } from "./segment-softmax.js";
 import { repeatRows, segmentSum } from "./segment-sum.js";
 import { sessionLogSumExp, sessionLogSumExpGrad } from "./session-log-sum-exp.js";
@@ -130,6 +132,10 @@ export const OPS = {
   segmentSoftmaxGrad,
   segmentAttention,
   segmentAttentionGrad,
+  segmentMax,
+  segmentMaxGrad,
+  segmentMatmul,
+  segmentOuter,
   sumSquares,
   clipFactor,
   scaleByNumber,

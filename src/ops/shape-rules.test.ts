@@ -69,6 +69,18 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [scores, entries, entries, entries, history], attrs: { heads: 2 } },
     { operands: [entries, entries, entries, entries, bag], attrs: { heads: 2 } },
   ],
+  segmentMax: [{ operands: [entries, bag] }, { operands: [fp32("B", 4), history] }],
+  segmentMaxGrad: [
+    { operands: [fp32("B", 3), fp32("B", 4), entries, history] },
+    { operands: [fp32("B", 4), fp32("B", 4), entries, bag] },
+  ],
+  segmentMatmul: [
+    { operands: [entries, fp32("B", 3, 4), history], attrs: { transpose: false } },
+    { operands: [entries, fp32("B", 4, 3), history], attrs: { transpose: true } },
+    { operands: [entries, fp32(4, 3), history], attrs: { transpose: false } },
+    { operands: [entries, fp32("B", 4, 3), bag], attrs: { transpose: false } },
+  ],
+  segmentOuter: [{ operands: [entries, scores, bag] }, { operands: [fp32("B", 4), scores, history] }],
   linear: [
     { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [fp32("B", 3), fp32(2, 4)] },

@@ -86,9 +86,11 @@ void place_sinusoids(const BoundInstruction& i, Tile& t) {
 
 bool is_mean(const BoundInstruction& i) { return i.attribute(0) == 1; }
 
+// Before the sums of entries, which are the last operand.
 void zero_sums(const BoundInstruction& i, Tile& rows) {
-  const Rows out = rows.out(i.views[2]);
-  for (uint32_t r = 0; r < rows.rows; ++r) std::fill_n(out.row(r), i.views[2].size, 0.0f);
+  const View& view = i.views.back();
+  const Rows out = rows.out(view);
+  for (uint32_t r = 0; r < rows.rows; ++r) std::fill_n(out.row(r), view.size, 0.0f);
 }
 
 void segment_sum(const BoundInstruction& i, Tile& t) {
@@ -154,6 +156,67 @@ void segment_softmax_grad(const BoundInstruction& i, Tile& t) {
   });
 }
 
+// visit(row, its entries of the view, their number)
+template <class Visit>
+void each_row(const Tile& t, const View& view, const Visit& visit) {
+  for (uint32_t r = 0; r < t.rows; ++r) {
+    const uint32_t row = t.first + r;
+    visit(r, t.step.entries_of(view, row), t.step.entries[view.sequence].count(row));
+  }
+}
+
+void segment_max(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const Rows out = t.out(v[2]);
+  each_row(t, v[0], [&](uint32_t r, Rows x, uint32_t count) {
+    float* const most = out.row(r);
+    if (count == 0) std::fill_n(most, v[2].size, 0.0f);
+    else std::copy_n(x.row(0), v[2].size, most);
+    for (uint32_t e = 1; e < count; ++e) {
+      for (size_t d = 0; d < v[2].size; ++d) most[d] = x.row(e)[d] > most[d] ? x.row(e)[d] : most[d];
+    }
+  });
+}
+
+void segment_max_grad(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const ConstRows dy = t.in(v[0]), y = t.in(v[1]);
+  each_row(t, v[2], [&](uint32_t r, Rows x, uint32_t count) {
+    const Rows dx = t.step.entries_of(v[4], t.first + r);
+    for (uint32_t e = 0; e < count; ++e) std::fill_n(dx.row(e), v[4].size, 0.0f);
+    for (size_t d = 0; d < v[4].size; ++d) {
+      uint32_t e = 0;
+      while (e < count && x.row(e)[d] != y.row(r)[d]) ++e;
+      if (e < count) dx.row(e)[d] = dy.row(r)[d];
+    }
+  });
+}
+
+// The entries of a run, times the matrix of its row.
+void segment_matmul(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const ConstRows x = t.in(v[0]);
+  const Rows out = t.out(v[3]);
+  const uint32_t k = width(v[0]), n = width(v[3]);
+  each_run(t, [&](const Run& run) {
+    const float* const w = row_of(v[1], run.row);
+    t.kernels.batch_matmul({x.row(run.at), x.stride}, {w, 0}, {out.row(run.at), out.stride}, run.count, 1, n, k, false,
+                           i.attribute(0) == 1);
+  });
+}
+
+void segment_outer(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const ConstRows x = t.in(v[0]), y = t.in(v[1]);
+  const uint32_t k = width(v[0]), n = width(v[1]);
+  each_run(t, [&](const Run& run) {
+    float* const sum = row_of(v[3], run.row);
+    for (uint32_t e = run.at; e < run.at + run.count; ++e) {
+      for (uint32_t p = 0; p < k; ++p) t.kernels.accumulate(sum + size_t{p} * n, y.row(e), n, x.row(e)[p]);
+    }
+  });
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
@@ -165,6 +228,10 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kRepeatRows, .tile = repeat_rows},
     {.opcode = Opcode::kSegmentSoftmax, .tile = segment_softmax},
     {.opcode = Opcode::kSegmentSoftmaxGrad, .tile = segment_softmax_grad},
+    {.opcode = Opcode::kSegmentMax, .tile = segment_max},
+    {.opcode = Opcode::kSegmentMaxGrad, .tile = segment_max_grad},
+    {.opcode = Opcode::kSegmentMatmul, .tile = segment_matmul},
+    {.opcode = Opcode::kSegmentOuter, .tile = segment_outer, .begin = zero_sums},
 };
 
 }  // namespace pairloom::sequence_ops

@@ -1,4 +1,4 @@
-import { columnsOf, type Tensor } from "../../graph/tensor.js";
+import { columnsOf } from "../../graph/tensor.js";
 import type { From } from "../../ops/entry-places.js";
 import { countsOf, rowOfValue, zeros } from "./lookup-rules.js";
 import type { Bag, OnnxGraph, Rule } from "./onnx-graph.js";
@@ -19,15 +19,15 @@ export const entryWeightsRule: Rule = (g, [values], { inputs: [bag] }) => {
 
 export const segmentSumRule: Rule = (g, [x], { inputs: [entries, bag], attrs: { pooling } }) => {
   const places = g.bagOf(bag)!;
-  const sums = scattered(g, x, entries, places, "add", 0);
+  const sums = scattered(g, x, columnsOf(entries), places, "add", 0);
   return pooling === "sum" ? sums : g.op("Div", [sums, divisorOf(g, places)]);
 };
 
 export const segmentSoftmaxRule: Rule = (g, [x], { inputs: [entries, bag] }) => {
   const places = g.bagOf(bag)!;
-  const most = scattered(g, x, entries, places, "max", Number.NEGATIVE_INFINITY);
+  const most = scattered(g, x, columnsOf(entries), places, "max", Number.NEGATIVE_INFINITY);
   const exponentials = g.op("Exp", [g.op("Sub", [x, ofEntries(g, most, places)])]);
-  const sums = scattered(g, exponentials, entries, places, "add", 0);
+  const sums = scattered(g, exponentials, columnsOf(entries), places, "add", 0);
   return g.op("Div", [exponentials, ofEntries(g, sums, places)]);
 };
 
@@ -69,6 +69,28 @@ export const segmentAttentionRule: Rule = (g, [q, k, v], { inputs, attrs: { head
   return g.op("Reshape", [lines, g.ints([0, columnsOf(inputs[2])])]);
 };
 
+export const segmentMaxRule: Rule = (g, [x], { inputs: [entries, bag] }) => {
+  const places = g.bagOf(bag)!;
+  const most = scattered(g, x, columnsOf(entries), places, "max", Number.NEGATIVE_INFINITY);
+  const isEmpty = g.op("Unsqueeze", [g.op("Equal", [countsOf(g, places), g.ints([0])]), g.ints([1])]);
+  return g.op("Where", [isEmpty, g.float(0), most]);
+};
+
+export const segmentMatmulRule: Rule = (g, [x, w], { inputs: [, , bag], attrs: { transpose } }) => {
+  const own = ofEntries(g, w, g.bagOf(bag)!);
+  const matrices = transpose ? g.op("Transpose", [own], { perm: [0, 2, 1] }) : own;
+  const lines = g.op("MatMul", [g.op("Unsqueeze", [x, g.ints([1])]), matrices]);
+  return g.op("Squeeze", [lines, g.ints([1])]);
+};
+
+export const segmentOuterRule: Rule = (g, [x, y], { inputs: [left, right, bag] }) => {
+  const products = g.op("Mul", [g.op("Unsqueeze", [x, g.ints([2])]), g.op("Unsqueeze", [y, g.ints([1])])]);
+  const [k, n] = [columnsOf(left), columnsOf(right)];
+  const flat = g.op("Reshape", [products, g.ints([0, k * n])]);
+  const sums = scattered(g, flat, k * n, g.bagOf(bag)!, "add", 0);
+  return g.op("Reshape", [sums, g.ints([0, k, n])]);
+};
+
 /** The place of each entry in its row [count], and the number of the row's entries. */
 function placesOf(g: OnnxGraph, values: string, bag: Bag, from: From): { places: string; lengths: string } {
   const row = rowOfValue(g, bag);
@@ -89,12 +111,12 @@ function ofEntries(g: OnnxGraph, rows: string, bag: Bag): string {
 function scattered(
   g: OnnxGraph,
   x: string,
-  type: Tensor,
+  columns: number,
   bag: Bag,
   reduction: "add" | "max",
   start: number,
 ): string {
-  const shape = g.op("Concat", [g.op("Shape", [countsOf(g, bag)]), g.ints([columnsOf(type)])], { axis: 0 });
+  const shape = g.op("Concat", [g.op("Shape", [countsOf(g, bag)]), g.ints([columns])], { axis: 0 });
   const from = g.op("Add", [g.cast(zeros(g, shape), "float"), g.float(start)]);
   const row = g.op("Unsqueeze", [rowOfValue(g, bag), g.ints([1])]);
   const places = g.op("Expand", [row, g.op("Shape", [x])]);

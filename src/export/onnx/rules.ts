@@ -7,6 +7,9 @@ import {
   placeSinusoidsRule,
   repeatRowsRule,
   segmentAttentionRule,
+  segmentMatmulRule,
+  segmentMaxRule,
+  segmentOuterRule,
   segmentSoftmaxRule,
   segmentSumRule,
   windowSharesRule,
@@ -66,6 +69,9 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   repeatRows: repeatRowsRule,
   segmentSoftmax: segmentSoftmaxRule,
   segmentAttention: segmentAttentionRule,
+  segmentMax: segmentMaxRule,
+  segmentMatmul: segmentMatmulRule,
+  segmentOuter: segmentOuterRule,
   linear: (g, inputs, { attrs: { fn, precision } }) => {
     const [x, w, ...bias] = inputs;
     const operands = precision === "bf16" ? [x, w].map((each) => roundedToBf16(g, each)) : [x, w];
