@@ -9,13 +9,16 @@ import type { Figure } from "./figure.js";
 import { FIELD, oneTableGraph } from "./one-table.js";
 import { residentBytes } from "./resident-bytes.js";
 
-/** Many, so that the memory of JavaScript hardly counts; as many as the index has room for before it doubles. */
-const ROWS = 2 ** 24;
+/**
+ * Many, so that the memory of JavaScript hardly counts; as many as the index has room for before it doubles. With row 0, arrays are
+ * whole pages of 2 MiB.
+ */
+const ROWS = 2 ** 24 - 1;
 const DIM = 8;
 /** Bytes of the weights and of the accumulator of Adagrad. */
 const [VALUE, STATE] = [4 * DIM, 4 * DIM];
 /** Keys that get rows in one call, so that little of what it returns is garbage at the end. */
-const PIECE = 1 << 16;
+const PIECE = 1 << 13;
 
 /** Share of the rows that then change their keys, so that there are lists of which to evict next. */
 const EVICTED = 1 / 8;
