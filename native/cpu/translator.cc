@@ -124,7 +124,7 @@ void Translator::named(const Work& work) const {
     work();
   } catch (const Error& error) {
     Report report = error.report();
-    report.where = "translation " + name_ + ", step " + std::to_string(step_);
+    report.where = "translation " + name_ + ", step " + std::to_string(step_) + (report.where.empty() ? "" : ", " + report.where);
     throw Error(std::move(report));
   }
 }

@@ -154,6 +154,8 @@ function nextAfter(code: string): string {
     case "EMFILE":
     case "ENFILE":
       return "Raise the limit of open files (ulimit -n), then repeat the command.";
+    case "EEXIST":
+      return "Choose another path, or move the file that is there away.";
     case "ENOENT":
     case "ENOTDIR":
       return "Check the path. If another process removed the file, repeat the command.";

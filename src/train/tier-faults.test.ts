@@ -62,7 +62,7 @@ it("out of space for its rows, it says so, and goes on when there is some", asyn
     "ulimit -f 1200;",
   );
   expect(full.end, full.printed).toBe(3);
-  expect(full.printed).toMatch(/translation item, step \d+: the rows of a table cannot be written/);
+  expect(full.printed).toMatch(/translation item, step \d+, .*full: the rows of a table cannot be written/);
   expect(full.printed).toMatch(/room for the rows that do not fit in memory\n.*Free space there/);
   expect((await latest("full")).manifest.step).toBe(10);
   await trainTiered(folder, "full", { store: { memory: "20KB" }, resume: true });

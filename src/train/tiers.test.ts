@@ -153,7 +153,9 @@ it("refuses a store that is no size, too small, or of a table in two parts", asy
   expect(() => configOf(STORE, {}, composed)).toThrow(/store is for a single table/);
   await expect(train("small", { memory: "700KB" }, {})).resolves.toBeDefined();
   await expect(train("huge", { memory: "900000GB" }, {})).resolves.toBeDefined();
-  await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(/the memory for a table is too small/);
+  await expect(train("smaller", { memory: "1KB" })).rejects.toThrow(
+    /store of item: the memory for a table is too small/,
+  );
   await expect(train("batch", { memory: "2.5KB" })).rejects.toThrow(/rows of a batch do not fit/);
 });
 
@@ -163,4 +165,7 @@ it("names the directory that cannot be made for the rows", async () => {
   const error: unknown = await train("nowhere", { memory: "50%", path }).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(DiskError);
   expect((error as DiskError).report).toMatchObject({ where: path, got: expect.stringMatching(/ENOTDIR/) });
+  await expect(train("nowhere", { memory: "50%", path: join(folder, "file") })).rejects.toThrow(
+    /file: the directory cannot be created[\s\S]*move the file that is there away/,
+  );
 });

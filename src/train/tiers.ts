@@ -34,7 +34,7 @@ export function allocateTiers(
   for (const [table, store] of stores) {
     const parts = attrs.filter(({ translation }) => translation === table);
     if (parts.length === 0 || !backend.tier || rowsOn(parts[0], rank) === 0) continue;
-    const tier = allocateTier(backend, parts, store, rank);
+    const tier = named(table, () => allocateTier(backend, parts, store, rank));
     tiers.set(table, tier);
     for (const [i, { name }] of parts.entries()) memory.set(name, tier.memories[i]);
   }
@@ -45,6 +45,17 @@ export function allocateTiers(
 const rowsOn = (attrs: ParameterAttrs, rank: number): number =>
   (attrs.byKey ? attrs : ownAttrs(attrs, rank)).shape[0];
 
+/** Errors of the core do not know the table. */
+function named<T>(table: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof ExecutionError)) throw error;
+    const where = [`store of ${table}`, error.report.where].filter(Boolean).join(", ");
+    throw new ExecutionError({ ...error.report, where }, { cause: error });
+  }
+}
+
 function allocateTier(
   backend: Backend,
   parts: readonly ParameterAttrs[],
@@ -54,7 +65,7 @@ function allocateTier(
   const [{ byKey }] = parts;
   const bytes = parts.reduce((sum, each) => sum + bytesOf(ownAttrs(each, rank)), 0);
   const memory = memoryOf(store, bytes);
-  refuseTooMuch(parts[0].translation!, Math.min(memory, bytes));
+  refuseTooMuch(Math.min(memory, bytes));
   onDiskSync("the directory cannot be created", store.path, () => mkdirSync(store.path, { recursive: true }));
   return backend.tier!({
     rows: rowsOn(parts[0], rank),
@@ -66,12 +77,11 @@ function allocateTier(
   });
 }
 
-function refuseTooMuch(table: string, bytes: number): void {
+function refuseTooMuch(bytes: number): void {
   const machine = machineMemory();
   if (bytes <= machine) return;
   throw new ExecutionError({
     what: "the memory for the rows of a table is more than this machine has",
-    where: table,
     got: `${bytes} bytes`,
     expected: `at most ${machine} bytes`,
     next: "Set store.memory to less: the other rows are kept in a file.",
