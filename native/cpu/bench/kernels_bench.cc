@@ -137,6 +137,30 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
          });
 }
 
+// Random rows of tables with as many rows, as numbers and as integers of 8 and 4 bits.
+void bench_quantized(const KernelTable& t, uint32_t dim) {
+  constexpr uint32_t kEntries = 4'000'000, kBatch = 256, kLookups = 1 << 20;
+  std::vector<int32_t> ids(kLookups);
+  const RandomKey key = random_key(1, 1, 1);
+  for (uint32_t i = 0; i < kLookups; ++i) ids[i] = static_cast<int32_t>(draw(key, i) % kEntries);
+  Floats y(size_t(kBatch) * dim);
+  const auto run = [&](const std::string& name, uint32_t words, const auto& look_up) {
+    Floats table(size_t(kEntries) * words);
+    report(name + " dim " + std::to_string(dim) + " of 4M rows", "Mrow/s", double(kLookups) * 1e3, [&] {
+      for (uint32_t i = 0; i < kLookups; i += kBatch) look_up(table.data(), ConstIds{ids.data() + i, false});
+    });
+  };
+  run("embedding fp32", dim, [&](const float* table, ConstIds batch) {
+    t.embedding({table, TableFormat::kFp32}, dim, batch, 1, {y.data(), dim}, kBatch);
+  });
+  for (const uint32_t bits : {8u, 4u}) {
+    const uint32_t words = 2 + (dim * bits / 8 + 3) / 4;
+    run("embedding int" + std::to_string(bits), words, [&](const float* table, ConstIds batch) {
+      t.quantized_embedding(table, {words, dim, bits}, batch, 1, {y.data(), dim}, kBatch);
+    });
+  }
+}
+
 void bench_elements(const KernelTable& t) {
   constexpr uint32_t kRows = 128, n = 256;
   const size_t all = size_t(kRows) * n;
@@ -153,7 +177,7 @@ void bench_elements(const KernelTable& t) {
     });
   }
   report("dropout", "Gelement/s", double(all), [&] { t.dropout(in, out, kRows, n, {1, 2}, 0, 1u << 30, 1.3f); });
-  report("sum_rows", "Gelement/s", double(all), [&] { t.sum_rows(in, y.data(), kRows, n, true); });
+  report("sum_rows", "Gelement/s", double(all), [&] { t.sum_rows(in, y.data(), kRows, n); });
   report("layer_norm", "Gelement/s", double(all),
          [&] { t.layer_norm(in, dy.data(), state1.data(), out, kRows, n, 1e-5f); });
   report("batch_moments", "Gelement/s", double(all),
@@ -180,6 +204,7 @@ void run() {
   bench_products(t, 27, 128);
   for (const uint32_t dim : {16u, 64u, 128u})
     for (const uint32_t rows : {128u, 4096u}) bench_embedding(t, dim, rows);
+  for (const uint32_t dim : {8u, 16u, 20u, 32u, 64u}) bench_quantized(t, dim);
   bench_elements(t);
 }
 
