@@ -20,10 +20,11 @@ function valueFor({ feature, place, as }: ReadColumn, { vocabularies }: FittedFe
   return feature.kind === "ids" ? [id] : id;
 }
 
+/** A number is an id, a text, and a time of those kinds that read times as texts. */
 const INPUT_VALUES: Readonly<Record<Input["as"], unknown>> = {
   number: 1,
-  text: "a",
-  texts: ["a"],
+  text: 1,
+  texts: [1],
   time: "2024-06-01",
 };
 
