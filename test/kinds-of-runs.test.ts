@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { prepareData } from "../src/data/index.js";
 import { EXPORT_FORMATS, FORMAT_NAMES } from "../src/export/formats.js";
 import { largestDifference, type ScoredRows } from "../src/export/scored-rows.js";
 import { createEncoder, type RawRow } from "../src/features/encoder.js";
+import { narrow } from "../src/half.js";
 import { findCheckpoint } from "../src/saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../src/saved/model.js";
 import { load } from "../src/serve/load.js";
@@ -171,3 +172,27 @@ async function scoredRows(
   const logits = await predictLogits(model.executable, columns, 1);
   return [logits, { columns, logits }];
 }
+
+it.each(["fp16", "bf16"] as const)(
+  "a bundle in %s has no rows that training left as they were",
+  async (storage) => {
+    const model = await opened(await trained({ hash: 5000 }));
+    const dir = mkdtempSync(join(folder, "export-"));
+    const files = await EXPORT_FORMATS.bundle.write(model, join(dir, "pruned"), { storage });
+    const { parameters } = await opened(join(dir, "pruned"));
+    for (const [name, memory] of parameters) {
+      const [all, own] = [model.parameters.get(name)!, memory];
+      const exact = new Float32Array(all.elements);
+      all.read(0, exact);
+      const expected = new Uint16Array(all.elements);
+      narrow(exact, expected, storage);
+      if (own.dtype !== storage) continue;
+      const found = new Uint16Array(own.elements);
+      own.read(0, found);
+      expect(found).toEqual(expected);
+    }
+    const weights = files.filter((file) => file.endsWith(".safetensors"));
+    // All rows have two numbers of two bytes.
+    expect(weights.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(5000 * 2 * 2);
+  },
+);

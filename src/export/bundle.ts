@@ -3,10 +3,11 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TensorArray } from "../checkpoint/dtypes.js";
 import { type TableContent, type TensorSource, type Tensors, writeCheckpoint } from "../checkpoint/index.js";
+import type { ReadElements } from "../checkpoint/safetensors-writer.js";
 import { deletedName, keysName } from "../checkpoint/table-layout.js";
 import { ConfigError } from "../errors.js";
 import { width } from "../graph/tensor.js";
-import { type HalfDtype, narrow } from "../half.js";
+import { narrow } from "../half.js";
 import { type QuantizedAttrs, wordsOf } from "../ops/quantized-embedding.js";
 import { type StoredAs, storedTables, type TableStorage } from "../passes/store-tables.js";
 import { selectBackend } from "../saved/backend.js";
@@ -39,8 +40,9 @@ export async function exportBundle(
     const changed = new Map<string, TensorSource>(
       [...stored].map(([name, as]) => [name, sourceOf(name, as, tensors)]),
     );
-    const trained = storage ? new Map<string, TrainedRows>() : await allTrainedRows(model, tensors);
-    for (const [name, { parameter, rows }] of trained) changed.set(name, tensorOf(parameter, rows));
+    const trained = await allTrainedRows(model, tensors, stored);
+    for (const [name, { parameter, rows }] of trained)
+      changed.set(name, storedSource(tensorOf(parameter, rows), stored.get(name)));
     const tables = await tablesOf(model, tensors, trained);
     const beside = new Set(tables.flatMap(({ name }) => [keysName(name), deletedName(name)]));
     const names = [...tensors.tensors.keys()].filter((name) => !beside.has(name));
@@ -69,15 +71,17 @@ export async function scoreBundle(_: TrainedModel, path: string, rows: ScoredRow
   return predictLogits(executable, rows.columns, width(graph.outputs.get(LOGITS)!));
 }
 
-/** Of tables with rows that training has not changed, those that it has. */
+/** Of tables with rows that training has not changed, those that it has. Initial values are not drawn as integers. */
 async function allTrainedRows(
   { checkpoint, graph }: TrainedModel,
   tensors: Tensors,
+  stored: ReadonlyMap<string, StoredAs>,
 ): Promise<Map<string, TrainedRows>> {
   const { seed, members } = checkpoint.manifest;
   const { backend } = selectBackend();
   const found = new Map<string, TrainedRows>();
   for (const attrs of parametersOf(graph)) {
+    if ("bits" in (stored.get(attrs.name) ?? {})) continue;
     const member = memberOf(attrs.name);
     const own = member === undefined ? seed : members![member].seed;
     const trained = await trainedRows(attrs, tensors, backend, own);
@@ -111,24 +115,20 @@ function sparseContent(name: string, { parameter, rows, initial }: TrainedRows):
 }
 
 function sourceOf(name: string, as: StoredAs, tensors: Tensors): TensorSource {
-  const { shape } = tensors.tensors.get(name)!;
-  return "dtype" in as
-    ? halfSource(name, shape, as.dtype, tensors)
-    : quantizedSource(name, shape, as, tensors);
+  if ("bits" in as) return quantizedSource(name, tensors.tensors.get(name)!.shape, as, tensors);
+  return storedSource(copyOf(name, tensors), as);
 }
 
-function halfSource(
-  name: string,
-  shape: readonly number[],
-  dtype: HalfDtype,
-  tensors: Tensors,
-): TensorSource {
+/** Numbers as they are, or rounded to 16 bits. */
+function storedSource(source: TensorSource, as: StoredAs | undefined): TensorSource {
+  if (as === undefined || "bits" in as) return source;
+  const { dtype } = as;
   const data = async (from: number, into: TensorArray): Promise<void> => {
     const numbers = new Float32Array(into.length);
-    await tensors.readInto(name, numbers, from);
+    await (source.data as ReadElements)(from, numbers);
     narrow(numbers, into as Uint16Array, dtype);
   };
-  return { dtype: dtype === "fp16" ? "F16" : "BF16", shape, data };
+  return { dtype: dtype === "fp16" ? "F16" : "BF16", shape: source.shape, data };
 }
 
 /** A piece may begin and end within a row, so that whole rows around it are read. */
