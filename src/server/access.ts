@@ -7,6 +7,9 @@ import type { ServerSettings } from "./settings.js";
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "::1"];
 
+/** Names of schemes have no case (RFC 9110, 11.1). */
+const SCHEME = /^bearer /i;
+
 /** What Kubernetes asks, without a token. */
 const OPEN_PATHS = ["/health", "/ready"];
 
@@ -33,7 +36,7 @@ export function accessCheck({ token, tls }: ServerSettings): (request: Asked) =>
     const wanted = digest(`Bearer ${token}`);
     return ({ url, headers: { authorization = "" } }) => {
       // Digests have one length, and comparing them takes one time.
-      const isRight = timingSafeEqual(digest(authorization), wanted);
+      const isRight = timingSafeEqual(digest(authorization.replace(SCHEME, "Bearer ")), wanted);
       if (!isRight && !OPEN_PATHS.includes(url)) throw withoutToken();
     };
   }

@@ -170,10 +170,11 @@ describe("access", () => {
       "Bearer",
       "Bearer secre",
       "Bearer secrets",
-      "bearer secret",
+      "Bearer SECRET",
     ])
       expect(await status("/v1/model", wrong)).toBe(401);
     expect(await status("/v1/model", "Bearer secret")).toBe(200);
+    expect(await status("/v1/model", "bearer secret")).toBe(200);
     for (const path of ["/metrics", "/docs", "/v1/reload", "/none"]) expect(await status(path)).toBe(401);
     for (const path of ["/health", "/ready"]) expect(await status(path)).toBe(200);
   });
