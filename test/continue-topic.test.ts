@@ -1,8 +1,10 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findLatest } from "../src/checkpoint/index.js";
+import { hashTensors } from "../src/saved/hash-tensors.js";
 import {
   cli,
   csv,
@@ -14,6 +16,7 @@ import {
   smallConfig,
   type World,
 } from "./cli-world.js";
+import { Job, LAUNCHERS, PAIRLOOM } from "./ranks/job.js";
 
 /** `train --continue` on a topic of a mock cluster, which kcat runs while its standard input is open. */
 const hasKcat = spawnSync("kcat", ["-V"]).status === 0;
@@ -104,6 +107,25 @@ describe.skipIf(!hasKcat)("a topic", () => {
     await goOnFiles();
     expect(newestTensors("topic")).toEqual(newestTensors("files"));
   }, 60_000);
+
+  it.skipIf(LAUNCHERS.length === 0)(
+    "is read by one of two ranks, which train to the bytes of one process",
+    async () => {
+      await firstTraining("alone", { topic: { name: "shared", brokers: [broker] } });
+      cpSync("alone", "ranks", { recursive: true });
+      produce("shared", 0, json(rows(90)));
+      produce("shared", 1, json(rows(30)));
+      expect((await goOn("alone.json", "alone")).code).toBe(0);
+      const train = ["train", "alone.json", "--run", "ranks", "--continue", "--until-end"];
+      const job = await new Job([...LAUNCHERS[0].command, "-n", "2", ...PAIRLOOM, ...train]).end();
+      expect([job.code, job.out]).toEqual([0, expect.stringContaining("120 messages of the topic shared")]);
+      const [alone, ranks] = ["alone", "ranks"].map((name) => jsonLines(`${name}/stretches.jsonl`));
+      expect(ranks.map(({ reads }) => reads)).toEqual(alone.map(({ reads }) => reads));
+      const hashOf = async (run: string) => hashTensors((await findLatest(run)).checkpoint!);
+      expect(await hashOf("ranks")).toEqual(await hashOf("alone"));
+    },
+    60_000,
+  );
 
   const goOnFiles = (name = "files") => cli("train", `${name}.json`, "--run", name, "--continue");
 
