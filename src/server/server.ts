@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { Server as NetServer, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import Fastify, { type FastifyInstance, LogController } from "fastify";
 import { AggregatorRegistry } from "prom-client";
@@ -95,6 +95,9 @@ export class ModelServer {
     this.answers.closeConnections();
     for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)
       await sleep(LOOK);
+    // After a turn of the event loop every request that has arrived was read: where the process had to wait, they are many.
+    await turn();
+    this.app.server.closeIdleConnections();
     const { arrival, deadline } = this.settings.limits;
     const force = setTimeout(() => this.app.server.closeAllConnections(), arrival + deadline);
     await this.app.close();
