@@ -89,13 +89,15 @@ export class ModelServer {
     this.state = "closing";
     this.app.log.info("stopping");
     await sleep(STEP);
+    // After a turn of the event loop all connections that wait were accepted: where the process had to wait, they are many.
+    await turn();
     // The method of HTTP servers would close idle connections, too.
     NetServer.prototype.close.call(this.app.server);
     await sleep(STEP);
     this.answers.closeConnections();
     for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)
       await sleep(LOOK);
-    // After a turn of the event loop every request that has arrived was read: where the process had to wait, they are many.
+    // Likewise every request that has arrived was read.
     await turn();
     this.app.server.closeIdleConnections();
     const { arrival, deadline } = this.settings.limits;
