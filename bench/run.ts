@@ -8,6 +8,7 @@ import { batch } from "./batch.js";
 import { dynamicTables } from "./dynamic-tables.js";
 import { evaluation } from "./evaluate.js";
 import type { Figure, FigureOptions } from "./figure.js";
+import { historyRequests } from "./history-requests.js";
 import { hitRates } from "./hit-rates.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
@@ -42,6 +43,7 @@ const FIGURES = {
   evaluation,
   "dynamic-tables": dynamicTables,
   sequences,
+  "history-requests": historyRequests,
   "hit-rates": hitRates,
   "table-memory": tableMemory,
   "tables-quality": tablesQuality,
