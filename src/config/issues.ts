@@ -93,13 +93,13 @@ function describeUnknownKey(
   const known = keysAt(schema, issue.path, config);
   const siblings = (valueAt(config, issue.path) ?? {}) as Record<string, unknown>;
   const [near] = closeNames(key, known);
-  const meant = siblings[near] === undefined ? `Did you mean "${near}"?` : `Remove it: "${near}" is set too.`;
+  const also = siblings[near] === undefined ? "" : ` It is set too: correct the name, or remove "${key}".`;
   return {
     what: `unknown key "${key}"`,
     where: formatPath([...issue.path, key]),
     got: showValue(valueAt(config, [...issue.path, key])),
     expected: known.length > 0 ? `one of ${known.join(", ")}` : "no such key",
-    next: near === undefined ? `Remove "${key}".` : meant,
+    next: near === undefined ? `Remove "${key}".` : `Did you mean "${near}"?${also}`,
   };
 }
 

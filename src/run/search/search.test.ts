@@ -185,7 +185,7 @@ describe("before a search", () => {
     const space = (path: string, values: unknown) => written({ search: { [path]: values } });
     expect(await errorOf(space("train.epoch", { integer: [8, 16] }))).toMatchObject({
       where: 'search["train.epoch"]',
-      next: 'Remove it: "epochs" is set too.',
+      next: 'Did you mean "epochs"? It is set too: correct the name, or remove "epoch".',
     });
     expect(await errorOf(space("train.batchSize", { uniform: [8, 16.5] }))).toMatchObject({
       where: 'search["train.batchSize"]',
