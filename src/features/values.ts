@@ -60,7 +60,9 @@ export function isNaNValue(value: unknown): boolean {
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
   if (value === null || value === undefined) return undefined;
   if (typeof value === "string") return listOfText(value, separator);
-  return isList(value) ? value : [value];
+  if (isList(value)) return value;
+  const isMissing = Number.isNaN(value instanceof Date ? value.getTime() : value);
+  return isMissing ? undefined : [value];
 }
 
 /** The elements of a list of numbers, or of separated text; blank text is a missing list. */
