@@ -94,7 +94,7 @@ describe.skipIf(!ready)(ready ? "the package" : `the package (skipped: ${reason}
     ])
       expect(has(path), path).toBe(true);
     expect(files.filter((path) => /\.map$|\.test\.|testing\.|\/tests?\/|build\//.test(path))).toEqual([]);
-    expect(readFileSync(mainTarball()).length).toBeLessThan(1_500_000);
+    expect(readFileSync(mainTarball()).length).toBeLessThan(1_800_000);
   });
 
   describe("with the native core beside it", () => {
