@@ -55,7 +55,7 @@ function packMain() {
 
 /** What only a clone needs is left out. */
 function publicManifest() {
-  const { scripts, devDependencies, allowScripts, ...manifest } = MANIFEST;
+  const { scripts, devDependencies, ...manifest } = MANIFEST;
   const names = Object.keys(PLATFORMS).map(corePackage);
   const optionalDependencies = Object.fromEntries(names.map((name) => [name, MANIFEST.version]));
   return values.release ? { ...manifest, optionalDependencies } : manifest;

@@ -4,7 +4,7 @@ import { type IdTarget, type Target, writeIds } from "./id-target.js";
 import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
-import { asArray, isList, isNaNValue, listValue, numberValue, vectorValue } from "./values.js";
+import { asArray, isList, isNaNValue, listValue, numberValue, textsValue, vectorValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
 /** Reads JavaScript values for a feature, one per row. */
@@ -16,7 +16,8 @@ export function compileValues({
   const { as, separator = ",", weighted } = reading;
   const nanIsMissing = as === "integer";
   if (weighted) return (values) => weightedLists(asArray(values), separator, nanIsMissing);
-  const listOf = kind === "ids" ? listValue : width > 1 ? vectorValue : undefined;
+  const idsOf = as === "text" ? textsValue : listValue;
+  const listOf = kind === "ids" ? idsOf : width > 1 ? vectorValue : undefined;
   if (!listOf) return (values) => new Values(values, nanIsMissing);
   return (given) => {
     const values = asArray(given);

@@ -1,5 +1,6 @@
 /** Converts raw JavaScript values to numbers and lists, with the same meaning as values in files. */
 
+import { canonicalText } from "./canonical.js";
 import { listOfText } from "./list-text.js";
 
 /** Around numbers only ASCII white space counts, in files as in JavaScript. */
@@ -60,9 +61,13 @@ export function isNaNValue(value: unknown): boolean {
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
   if (value === null || value === undefined) return undefined;
   if (typeof value === "string") return listOfText(value, separator);
-  if (isList(value)) return value;
-  const isMissing = Number.isNaN(value instanceof Date ? value.getTime() : value);
-  return isMissing ? undefined : [value];
+  return isList(value) ? value : [value];
+}
+
+/** {@link listValue} of texts: a single value without a text, such as NaN, is a missing list. */
+export function textsValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
+  const isSingle = typeof value !== "string" && !isList(value);
+  return isSingle && canonicalText(value) === undefined ? undefined : listValue(value, separator);
 }
 
 /** The elements of a list of numbers, or of separated text; blank text is a missing list. */

@@ -67,7 +67,9 @@ export function listSql(
   if (listElement(type) !== undefined) return column;
   if (type === "VARCHAR") return listTextSql(column, separator, item, as !== "text");
   if (type === "JSON") return jsonListSql(column, separator, item, as !== "text");
-  return `CASE WHEN ${column} IS NOT NULL THEN [${column}] END`;
+  // A single value without a text, such as NaN, is a missing list; the same rule as that of textsValue.
+  const text = as === "text" ? canonicalSql(column, type) : undefined;
+  return `CASE WHEN ${text ?? column} IS NOT NULL THEN [${column}] END`;
 }
 
 /** The types of a map's keys and values. */
