@@ -47,7 +47,8 @@ async function trained(rows: number): Promise<{ taken: number; said: number }> {
 
 it.skipIf(!addon || process.platform !== "linux")("ranks take the memory that their plan says", async () => {
   await trained(1000); // the code, and threads
-  const { taken, said } = await trained(500_000);
-  expect(said).toBeGreaterThan(200e6);
+  // Garbage that JavaScript has not collected yet is up to 15 MB of what they take.
+  const { taken, said } = await trained(1_000_000);
+  expect(said).toBeGreaterThan(500e6);
   expect(Math.abs(taken - said) / said).toBeLessThan(0.05);
 });
