@@ -53,6 +53,14 @@ async function publish(name: string, steps: number, resume = false, seed = 0): P
 
 const dirOf = (path: string, step: number) => join(path, "checkpoints", stepName(step));
 
+/** Copies a version, which appears at once. */
+function copyVersion(from: string, step: number, to: string): void {
+  const copy = join(to, "copy");
+  cpSync(dirOf(from, step), copy, { recursive: true });
+  mkdirSync(join(to, "checkpoints"), { recursive: true });
+  renameSync(copy, dirOf(to, step));
+}
+
 /** Writes changes to the version of step 12, with so many new keys in each table of items. */
 async function forge(to: string, step: number, keysOf: (table: number) => number): Promise<void> {
   const base = await readCheckpoint(dirOf(to, 12));
@@ -137,12 +145,7 @@ describe("load with follow", () => {
     const from = await publish("whole", 21);
     const other = await publish("other", 15, false, 5);
     const to = join(folder, "damaged");
-    // A version appears at once.
-    const put = (step: number, source = from) => {
-      cpSync(dirOf(source, step), join(to, "copy"), { recursive: true });
-      mkdirSync(join(to, "checkpoints"), { recursive: true });
-      renameSync(join(to, "copy"), dirOf(to, step));
-    };
+    const put = (step: number, source = from) => copyVersion(source, step, to);
     put(3);
     const warnings: string[] = [];
     const warn = ({ message }: Error) => warnings.push(message);
@@ -175,11 +178,7 @@ describe("load with follow", () => {
   it("uses changes that appear before their base once the base is there, and warns of them once", async () => {
     const from = await publish("early", 9);
     const to = join(folder, "late");
-    const put = (step: number) => {
-      cpSync(dirOf(from, step), join(to, "copy"), { recursive: true });
-      mkdirSync(join(to, "checkpoints"), { recursive: true });
-      renameSync(join(to, "copy"), dirOf(to, step));
-    };
+    const put = (step: number) => copyVersion(from, step, to);
     put(3);
     const warnings: string[] = [];
     const warn = ({ message }: Error) => warnings.push(message);
