@@ -220,7 +220,8 @@ function entryPart(
   if (number === undefined) return { missingEntry: dynamic ? fittedKey(MISSING_KEY) : missingRow };
   const { normalize, missing, nonFinite } = number;
   const fitted = { transform: transformOf({ name, normalize }, NOTHING), missing, nonFinite };
-  if (Number.isNaN(compileNumber(fitted).missing)) throw noFiniteValue(name, missing);
+  if (Number.isNaN(compileNumber(fitted).missing))
+    throw noFiniteValue(name, missing, "Set missing to such a value.");
   return { missingEntry: 0, number: fitted };
 }
 
@@ -304,16 +305,20 @@ function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedF
   const transform = compileNumber(fitted);
   const standIns = fitted.missingVector?.map(transform.encode) ?? [];
   if ((fitted.missing !== null && Number.isNaN(transform.missing)) || standIns.some(Number.isNaN))
-    throw noFiniteValue(feature.name, fitted.missingVector ?? fitted.missing);
+    throw noFiniteValue(
+      feature.name,
+      fitted.missingVector ?? fitted.missing,
+      'Set missing to such a value, or to "refuse".',
+    );
   return fitted;
 }
 
-function noFiniteValue(name: string, missing: number | readonly number[] | null): DataError {
+function noFiniteValue(name: string, missing: number | readonly number[] | null, next: string): DataError {
   return new DataError({
     what: `the value that replaces a missing ${name} has no finite normalized value`,
     got: String(missing),
     expected: "a raw value inside the domain of normalize",
-    next: "Set missing to such a value.",
+    next,
   });
 }
 
