@@ -13,7 +13,7 @@ import type {
 } from "./fitted.js";
 import { Refusal } from "./refusal.js";
 import { keyOf } from "./table-key.js";
-import { ByteVocabulary } from "./vocabulary.js";
+import { ByteVocabulary, synonymRows } from "./vocabulary.js";
 
 /**
  * Compiled transforms of fitted features. Packing and serving call the same functions for every value. They return an id
@@ -54,21 +54,11 @@ export function vocabularyCache(fitted: FittedFeatures): VocabularyCache {
     let vocabulary = compiled.get(key);
     if (!vocabulary) {
       const values = fitted.vocabularies[mapping.vocabulary];
-      vocabulary = new ByteVocabulary(values, synonymRows(mapping, values));
+      vocabulary = new ByteVocabulary(values, synonymRows(mapping.synonyms, values));
       compiled.set(key, vocabulary);
     }
     return vocabulary;
   };
-}
-
-/** The rows of the texts that are read as a value of the vocabulary. */
-export function synonymRows(
-  { synonyms }: VocabularyMapping,
-  vocabulary: readonly string[],
-): Map<string, number> {
-  if (!synonyms) return new Map();
-  const rowOf = new Map(vocabulary.map((value, row) => [value, row]));
-  return new Map(Object.entries(synonyms).map(([text, value]) => [text, rowOf.get(value)!]));
 }
 
 export function compileId(feature: FittedId | FittedBag, vocabularies: VocabularyCache): IdTransform {

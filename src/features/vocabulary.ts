@@ -66,6 +66,16 @@ export class ByteVocabulary {
   }
 }
 
+/** The rows of the texts that are read as a value of the vocabulary. */
+export function synonymRows(
+  synonyms: Readonly<Record<string, string>> | undefined,
+  vocabulary: readonly string[],
+): Map<string, number> {
+  if (!synonyms) return new Map();
+  const rowOf = new Map(vocabulary.map((value, row) => [value, row]));
+  return new Map(Object.entries(synonyms).map(([text, value]) => [text, rowOf.get(value)!]));
+}
+
 /** The first synonym that is a text of the vocabulary itself, or stands for a text that it does not have; and why it is one. */
 export function synonymProblem(
   synonyms: Readonly<Record<string, string>>,

@@ -6,7 +6,7 @@ import {
   type FittedId,
   hasWeights,
 } from "../../features/fitted.js";
-import { synonymRows } from "../../features/transform.js";
+import { synonymRows } from "../../features/vocabulary.js";
 import type { Graph } from "../../graph/graph.js";
 import type { IdPart } from "../../graph/translation.js";
 import { translate } from "../../ops/translate.js";
@@ -33,7 +33,7 @@ function textsOf(feature: FittedFeature, { vocabularies }: FittedFeatures): [str
   if (feature.kind === "number" || feature.mapping.kind !== "vocabulary") return [];
   const { vocabulary, unknownRow } = feature.mapping;
   const texts = vocabularies[vocabulary];
-  const synonyms = synonymRows(feature.mapping, texts);
+  const synonyms = synonymRows(feature.mapping.synonyms, texts);
   return [[feature.name, { texts, synonyms, unknown: unknownRow ?? REFUSED, missing: missingIdOf(feature) }]];
 }
 
