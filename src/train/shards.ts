@@ -72,10 +72,15 @@ export interface KeptKeys extends PickedRows {
 export function keptKeys(table: DynamicTranslation): KeptKeys {
   const { keys, rows } = table.keys();
   const unsigned = new BigUint64Array(keys.buffer, keys.byteOffset, keys.length);
-  return {
-    keys: unsigned.filter((_, i) => rows[i] >= 0),
-    rows: Uint32Array.from(rows.filter((row) => row >= 0)),
-  };
+  const kept = { keys: new BigUint64Array(keys.length), rows: new Uint32Array(keys.length) };
+  let count = 0;
+  // A loop: filters take ten times as long.
+  for (let i = 0; i < rows.length; i++) {
+    if (rows[i] < 0) continue;
+    kept.keys[count] = unsigned[i];
+    kept.rows[count++] = rows[i];
+  }
+  return { keys: kept.keys.slice(0, count), rows: kept.rows.slice(0, count) };
 }
 
 /** Some rows of this rank's memory, with their numbers in the table. */
@@ -127,10 +132,12 @@ export class ShardCheckpoints {
   async collect(dir: string, { changesTo, consumer }: SharedChanges, parts = PARTS): Promise<ShardedTables> {
     const place: Place = { dir, parts, changes: changesTo && consumer };
     await this.tell(place);
-    const written = await this.write(place);
+    const { own, written } = await this.write(place);
     refuseFailed(written);
-    const tables = this.tablesIn(place).map((shared) => shardedTable(shared, changesTo));
-    return joinShards(tables, written);
+    return joinShards(
+      own.map((shared) => shardedTable(shared, changesTo)),
+      written,
+    );
   }
 
   /** The keys of dynamic tables whose rows have changed on any rank, in the order of slots, by the name of the translation. */
@@ -164,7 +171,7 @@ export class ShardCheckpoints {
     let written: readonly (WrittenShards | Failed)[] = [];
     for (;;) {
       const order = await this.tell();
-      if ("dir" in order) written = await this.write(order);
+      if ("dir" in order) written = (await this.write(order)).written;
       else if ("listed" in order) await this.gatherKeys(order.listed);
       else {
         refuseFailed(written);
@@ -179,19 +186,21 @@ export class ShardCheckpoints {
     return broadcastJson(this.world, order);
   }
 
-  /** Writes the rows of this rank. Returns what every rank has written. */
-  private async write(place: Place): Promise<(WrittenShards | Failed)[]> {
-    return gatherJson(this.world, await this.writeOwn(place));
-  }
-
-  private async writeOwn(place: Place): Promise<WrittenShards | Failed> {
-    try {
-      const { rank } = this.world;
-      const shards = this.tablesIn(place).flatMap((shared) => shardTensors(shared, rank));
-      return await writeShardFile(place.dir, rank, new Map(shards));
-    } catch (error) {
-      return { failed: messageOf(error) };
-    }
+  /** Writes the rows of this rank. Returns its tables, which are not listed again, and what every rank has written. */
+  private async write(place: Place) {
+    let own: readonly SharedTable[] = [];
+    const writeOwn = async (): Promise<WrittenShards | Failed> => {
+      try {
+        const { rank } = this.world;
+        own = this.tablesIn(place);
+        const shards = own.flatMap((shared) => shardTensors(shared, rank));
+        return await writeShardFile(place.dir, rank, new Map(shards));
+      } catch (error) {
+        return { failed: messageOf(error) };
+      }
+    };
+    const written = await gatherJson(this.world, await writeOwn());
+    return { own, written };
   }
 }
 
