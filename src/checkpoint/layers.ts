@@ -58,12 +58,13 @@ export function numberedRows(
   where: string,
 ): NumberedRows {
   const wrong = firstOutOfOrder(stored, order === "slots" ? slots : 1);
-  const at = wrong >= 0 ? wrong : stored.findIndex((number) => number >= rows!);
-  if (at >= 0)
-    throw wrongKeys(where, `row ${stored[at]}`, `row numbers below ${rows}, in the order of ${order}`);
-  if (order === "rows") return { numbers: stored };
-  const numbers = stored.toSorted();
-  return { numbers, positions: positionsOf(numbers, slots) };
+  const numbers = order === "slots" ? stored.toSorted() : stored;
+  const largest = numbers.at(-1) ?? -1n;
+  if (wrong >= 0 || largest >= rows!) {
+    const row = wrong >= 0 ? stored[wrong] : largest;
+    throw wrongKeys(where, `row ${row}`, `row numbers below ${rows}, in the order of ${order}`);
+  }
+  return order === "slots" ? { numbers, positions: positionsOf(numbers, slots) } : { numbers };
 }
 
 /**
