@@ -227,7 +227,10 @@ export class CostModel {
     return sum([...widths].map(entries)) * ENTRIES_ROOM * (maxBatch / this.demand.batch);
   }
 
-  /** In a rank's share of the batch: the ids of a table that are no single ones, by column. */
+  /**
+   * In a rank's share of the batch: the ids of a table that are no single ones, by column. Where no table has ids of the
+   * sequence, because it has numbers alone, a guess: one for each row.
+   */
   private entriesIn(sequence: string): number {
     const { tables, batch, ranks } = this.demand;
     const share = batch / ranks;
@@ -237,7 +240,7 @@ export class CostModel {
         const bags = table.columns.filter(({ isBag }) => isBag).length;
         return (this.lookupsOf(table).ids - (table.columns.length - bags) * share) / bags;
       });
-    return Math.max(...counts);
+    return counts.length === 0 ? share : Math.max(...counts);
   }
 
   /** What a rank keeps of the rows that it looks up: they arrive, and their gradients leave. */

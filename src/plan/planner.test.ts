@@ -120,6 +120,28 @@ describe("a plan", () => {
     expect(middle - short).toBeGreaterThan(8 * (BATCH / 2) * DIM * 4);
   });
 
+  it("is finite where a sequence has numbers alone", () => {
+    const features: FeatureInfo[] = [
+      { kind: "id", name: "item", table: "item", rows: 1000 },
+      { kind: "ids", name: "prices", table: "prices", rows: 1, sequence: "seen", numbers: true },
+    ];
+    const model = {
+      kind: "mlp",
+      embeddingDim: 8,
+      features: ["item"],
+      sequences: [{ kind: "selfAttention", columns: ["prices"], dim: 8 }],
+      mlp: { hiddenUnits: [4] },
+    };
+    const spec = { model: modelSchema.parse(model), features };
+    const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad" } });
+    const training = trainingGraph(spec, { optimizers, l2: l2Schema.parse({}), weighted: false });
+    const plan = new Planner({ training, inference: inferenceGraph(spec), batch: 256 }).plan(2);
+    for (const { bytes } of plan.ranks) {
+      expect(bytes.arenas).toBeGreaterThan(0);
+      expect(total(bytes)).toBeLessThan(1e9);
+    }
+  });
+
   it("is faster than equal parts of all tables, where small ones have their rows in few slots", () => {
     const rows = [100, 100, 100, 100, 100, 100, 100, 4_000_000];
     const constraints = new Map(rows.map((_, i) => [`f${i}`, "rowWise"] as const));
