@@ -1,5 +1,6 @@
 import type { FittedFeatures } from "../../features/fitted.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
+import { quoteName } from "./duckdb.js";
 
 /**
  * How a feature reads a column: as the text of an id, as a number, as a number where a text that is none is missing, or as a
@@ -36,7 +37,7 @@ export function demandOfEvents({ wants }: Demand, sequence: string, { by, time }
   const prefix = historyColumn(sequence, "");
   const read = [...wants].filter(([name]) => name.startsWith(prefix));
   const own = read.map(([name, want]) => [name.slice(prefix.length), want] as const);
-  return { wants: new Map([[by, "text"], ...own]), sql: [quotedName(time)] };
+  return { wants: new Map([[by, "text"], ...own]), sql: [quoteName(time)] };
 }
 
 /** What a run reads of the rows that get histories. */
@@ -44,13 +45,11 @@ export function demandWithEvents(demand: Demand, { events = {} }: SourceConfig):
   const tables = Object.values(events);
   if (tables.length === 0) return demand;
   const wants = new Map<string, Want>([...tables.map(({ by }) => [by, "text"] as const), ...demand.wants]);
-  return { ...demand, wants, sql: [...demand.sql, ...tables.map(({ time }) => quotedName(time))] };
+  return { ...demand, wants, sql: [...demand.sql, ...tables.map(({ time }) => quoteName(time))] };
 }
 
 /** The column of rows that has the values of a column of events. */
 export const historyColumn = (sequence: string, column: string): string => `${sequence}.${column}`;
-
-const quotedName = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** The type that the config gives a column. */
 export function declaredType({ types = {} }: SourceConfig, column: string): string | undefined {

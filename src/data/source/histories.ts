@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import type { TextRules } from "../../features/fitted.js";
+import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { numberRows, ROW_COLUMN } from "../split/row-numbers.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
@@ -203,14 +204,14 @@ interface Time {
 async function timeOf(duck: Duck, source: Source, name: string): Promise<Time> {
   const where = `${source.where}.time`;
   const { column, type } = readColumn(source, name, where);
-  if (type === "DATE" || type.startsWith("TIMESTAMP"))
+  if (isInstantType(type))
     return {
       sql: `CASE WHEN isfinite(${column}) THEN epoch_us(${microsecondsSql(column, type)}) END`,
       unit: "date",
     };
-  if (/^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type)) return { sql: column, unit: "whole" };
+  if (integerType(type)) return { sql: column, unit: "whole" };
   const number = `CAST(${column} AS DOUBLE)`;
-  if (/^(FLOAT|DOUBLE|DECIMAL)/.test(type))
+  if (isFloatType(type) || decimalType(type))
     return { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" };
   if (type === "VARCHAR") return timeOfTexts(duck, source, name, where);
   const next = "Derive a timestamp in sql.";
