@@ -11,10 +11,10 @@ import { type Demand, laterDemand } from "./source/demand.js";
 import type { Duck } from "./source/duckdb.js";
 import { withHistories } from "./source/histories.js";
 import { refuseUnrepeatable } from "./source/repeatable-sql.js";
+import { numberRows, sameRows } from "./source/row-numbers.js";
 import { openFiles, type Source } from "./source/source.js";
 import type { SourceFiles } from "./source/source-files.js";
 import { type TargetWire, targetWire } from "./source/target-query.js";
-import { numberRows, sameRows } from "./split/row-numbers.js";
 import { leftOut, sampledWeight } from "./split/sample-negatives.js";
 import { predicatesOf, type SplitQuery, splitColumns } from "./split/split-query.js";
 

@@ -1,5 +1,5 @@
 import { quoteName } from "../data/source/duckdb.js";
-import { ROW_COLUMN } from "../data/split/row-numbers.js";
+import { ROW_COLUMN } from "../data/source/row-numbers.js";
 import type { ColumnProfile } from "./column.js";
 import { codeColumn, type ProposedCross, proposeCrosses } from "./crosses.js";
 import { featureName } from "./names.js";

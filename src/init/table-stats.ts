@@ -1,8 +1,8 @@
 import type { Config } from "../config/config.js";
 import type { SourceConfig } from "../data/data-config.js";
 import { type Duck, quoteName } from "../data/source/duckdb.js";
+import { ROW_COLUMN } from "../data/source/row-numbers.js";
 import { openSource, type Source } from "../data/source/source.js";
-import { ROW_COLUMN } from "../data/split/row-numbers.js";
 import { splitNames } from "../data/split/split-config.js";
 import { querySplits, SPLIT_COLUMN } from "../data/split/split-query.js";
 import { labelNames } from "../features/targets.js";

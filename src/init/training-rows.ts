@@ -1,7 +1,7 @@
 import type { SourceConfig, SourceInput } from "../data/data-config.js";
 import type { Duck } from "../data/source/duckdb.js";
+import { numberRows } from "../data/source/row-numbers.js";
 import { openSource, type Source } from "../data/source/source.js";
-import { numberRows } from "../data/split/row-numbers.js";
 import type { SplitConfig } from "../data/split/split-config.js";
 import { querySplits } from "../data/split/split-query.js";
 import { columnTexts } from "./table.js";

@@ -4,10 +4,10 @@ import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import type { TextRules } from "../../features/fitted.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
-import { numberRows, ROW_COLUMN } from "../split/row-numbers.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
 import { type Demand, demandOfEvents, historyColumn } from "./demand.js";
 import { type Duck, quoteName } from "./duckdb.js";
+import { numberRows, ROW_COLUMN } from "./row-numbers.js";
 import { columnType, openFiles, type Source, withTextRules } from "./source.js";
 import type { SourceFiles } from "./source-files.js";
 

@@ -1,6 +1,6 @@
 import { quoteName, quoteText } from "../source/duckdb.js";
+import { ROW_COLUMN } from "../source/row-numbers.js";
 import type { TargetWire } from "../source/target-query.js";
-import { ROW_COLUMN } from "./row-numbers.js";
 import { unitOf } from "./split-keys.js";
 
 /**

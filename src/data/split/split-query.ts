@@ -3,8 +3,8 @@ import { instantOf, microsecondsWithin } from "../../features/instant.js";
 import { decimalPointSql } from "../../features/values.js";
 import { type ReadColumn, readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
+import { numberRows, ROW_COLUMN } from "../source/row-numbers.js";
 import type { Source } from "../source/source.js";
-import { numberRows, ROW_COLUMN } from "./row-numbers.js";
 import {
   rounded,
   type SplitConfig,

@@ -1,7 +1,7 @@
 import { ConfigError } from "../../errors.js";
-import { type Duck, quoteName } from "../source/duckdb.js";
-import { orderBreak } from "../source/row-order.js";
-import type { Source } from "../source/source.js";
+import { type Duck, quoteName } from "./duckdb.js";
+import { orderBreak } from "./row-order.js";
+import type { Source } from "./source.js";
 
 /** The 1-based number of a row in its source, over all files. */
 export const ROW_COLUMN = "@row";
