@@ -189,6 +189,11 @@ it.each([
     { rows: [{ user: 1, at: new Date(0), item: 1, shop: 1 }] },
     /at is VARCHAR in the events and BIGINT in the rows/,
   ],
+  [
+    "type of times",
+    { rows: [{ user: 1, at: [1.5], item: 1, shop: 1 }] },
+    /got: *DOUBLE\[\][\s\S]*a date, a timestamp or a number/,
+  ],
   ["key", { rows: [{ at: 1, item: 1, shop: 1 }] }, /events.clicks.* has no such column/],
   ["column", { rows: [{ user: 1, at: 1, item: 1 }] }, /events.clicks has no such column\n *got: *shop/],
 ])("refuses events without a fit %s", async (_, events, message) => {
