@@ -11,7 +11,7 @@ import { count } from "../show-value.js";
 import { configuredFeatureInfos, fittedFeatureInfos } from "../train/feature-info.js";
 import { membersOf } from "../train/member-configs.js";
 import { bytesOf, elementsOf } from "../train/parameter-memory.js";
-import { inferenceGraph, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
+import { inferenceGraph, inputNames, parametersOf, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { fillLines, withCommas } from "./fill-lines.js";
 import { bytes } from "./tables.js";
@@ -36,7 +36,7 @@ export function trainingGraphOf({ config, features }: Description): Graph {
 }
 
 export function featureTable({ config, graph, features }: Description): string {
-  const used = new Set(graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name));
+  const used = new Set(inputNames(graph));
   const rows = config.features.map((feature, i) => [
     used.has(feature.name) ? feature.name : `${feature.name} (unused)`,
     feature.kind,

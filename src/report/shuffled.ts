@@ -3,6 +3,7 @@ import { permutation } from "../columns/order.js";
 import { selectColumn } from "../columns/select.js";
 import type { TrainedModel } from "../saved/model.js";
 import { type MetricSettings, metricSettings, predictLogits } from "../train/evaluate.js";
+import { inputNames } from "../train/step/model-graphs.js";
 
 const ORDER = { seed: 0, epoch: 0 };
 
@@ -47,6 +48,6 @@ function donorsOf(rows: number): Uint32Array {
 
 /** The features that the model reads, in config order. */
 export function featuresRead({ graph, features }: TrainedModel): string[] {
-  const read = new Set(graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name));
+  const read = new Set(inputNames(graph));
   return features.features.map(({ name }) => name).filter((name) => read.has(name));
 }

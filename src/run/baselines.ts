@@ -4,7 +4,7 @@ import type { Config } from "../config/config.js";
 import { type Evaluation, evaluationOf } from "../metrics/index.js";
 import { columnOf, type MetricSettings, targetsOf } from "../train/evaluate.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
-import { inferenceGraph } from "../train/step/model-graphs.js";
+import { inferenceGraph, inputNames } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
 
@@ -61,6 +61,6 @@ const BASELINE_TRAINING = {
 function featuresOf(config: Config): string[] {
   const { features } = config;
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(features)));
-  const read = new Set(graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name));
+  const read = new Set(inputNames(graph));
   return features.map(({ name }) => name).filter((name) => read.has(name));
 }

@@ -2,6 +2,7 @@ import type { Backend, Executable, Memory } from "../backends/backend.js";
 import type { BagColumn, Column } from "../columns/columns.js";
 import type { OnceEntries } from "../passes/once-entries.js";
 import type { TrainedModel } from "../saved/model.js";
+import { inputNames } from "../train/step/model-graphs.js";
 import { outputsOfPieces } from "./run-model.js";
 
 /** Looks up the entries of a shared sequence once for all items, which then find them by their positions. */
@@ -19,7 +20,7 @@ export class EntriesTable {
       tables.map(({ name, shape: [room, width] }) => [name, backend.allocate(room * width)]),
     );
     this.compute = compile(graph);
-    this.inputs = graph.nodes.flatMap(({ op, attrs }) => (op.binds === "input" ? [attrs.name] : []));
+    this.inputs = inputNames(graph);
     this.allPositions = Int32Array.from({ length: tables[0].shape[0] }, (_, i) => i);
   }
 

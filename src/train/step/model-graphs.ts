@@ -120,6 +120,11 @@ export function parametersOf(graph: Graph): ParameterAttrs[] {
     .map((node) => node.attrs as ParameterAttrs);
 }
 
+/** The names of the columns that a graph reads. */
+export function inputNames(graph: Graph): string[] {
+  return graph.nodes.filter(({ op }) => op.binds === "input").map(({ attrs }) => attrs.name);
+}
+
 function meanLogits(builder: GraphBuilder, spec: ModelSpec): Tensor {
   if (spec.members === undefined) return forward(builder, spec, "inference").logits;
   const inputs = new Map<string, Tensor>();
