@@ -5,6 +5,7 @@ import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { WeightPart } from "../passes/divide-linear.js";
 import { splitOnce } from "../passes/split-once.js";
 import type { TrainedModel } from "../saved/model.js";
+import { inputNames } from "../train/step/model-graphs.js";
 import { oneRow, type PlacedCells, withShared } from "./cells.js";
 import { encodeOrRefuse } from "./encode.js";
 import { EntriesTable } from "./entries-table.js";
@@ -55,6 +56,8 @@ class OnceParts {
   /** Parameters of the second part that hold outputs of the first. */
   private readonly sums: ReadonlyMap<string, Memory>;
   private readonly entries: readonly EntriesTable[];
+  /** The shared inputs that the second part reads. */
+  private readonly repeated: readonly string[];
 
   /**
    * @param shared the inputs that have one value for all items
@@ -62,7 +65,7 @@ class OnceParts {
    */
   constructor(
     { graph, compile, parameters, backend }: TrainedModel,
-    private readonly shared: ReadonlySet<string>,
+    shared: ReadonlySet<string>,
     readonly room: number,
   ) {
     const split = splitOnce(graph, (name) => shared.has(name), room);
@@ -73,6 +76,7 @@ class OnceParts {
     this.entries = split.entries.map((entries) => new EntriesTable(entries, compile, backend));
     const tables = this.entries.flatMap(({ tables }) => [...tables]);
     const own = new Map([...weights, ...this.sums, ...tables]);
+    this.repeated = inputNames(split.each).filter((name) => shared.has(name));
     this.computeOnce = compile(split.once, 1, own);
     this.computeEach = compile(split.each, undefined, own);
   }
@@ -80,7 +84,7 @@ class OnceParts {
   /** @param each with the columns of the items that are not shared */
   logits(once: ColumnSet, { rows, columns }: ColumnSet, outputs: number): Float32Array {
     const all = new Map(columns);
-    for (const name of this.shared) all.set(name, broadcast(once.columns.get(name)!, rows));
+    for (const name of this.repeated) all.set(name, broadcast(once.columns.get(name)!, rows));
     for (const [name, data] of outputsOfRow(this.computeOnce, once)) {
       const sum = this.sums.get(name);
       if (sum) sum.write(0, data);
@@ -157,13 +161,14 @@ function broadcast(column: Column, rows: number): Column {
 }
 
 function broadcastBag({ values, weights, ...column }: BagColumn, rows: number): BagColumn {
+  const offsets = BigUint64Array.from({ length: rows + 1 }, (_, row) => BigInt(row * values.length));
+  const all = { ...column, values: repeated(values, rows), offsets };
+  return weights ? { ...all, weights: repeated(weights, rows) } : all;
+}
+
+function repeated<A extends BagColumn["values"] | Float32Array>(values: A, times: number): A {
   const { length } = values;
-  const repeated = new (values.constructor as Int32ArrayConstructor)(
-    length * rows,
-  ) as unknown as BagColumn["values"];
-  for (let row = 0; row < rows; row++) repeated.set(values as never, row * length);
-  const offsets = BigUint64Array.from({ length: rows + 1 }, (_, row) => BigInt(row * length));
-  if (!weights) return { ...column, values: repeated, offsets };
-  const repeatedWeights = Float32Array.from({ length: length * rows }, (_, i) => weights[i % length]);
-  return { ...column, values: repeated, offsets, weights: repeatedWeights };
+  const all = new (values.constructor as Int32ArrayConstructor)(length * times) as unknown as A;
+  for (let i = 0; i < times; i++) all.set(values as never, i * length);
+  return all;
 }
