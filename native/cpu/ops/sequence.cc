@@ -74,10 +74,10 @@ void place_sinusoids(const BoundInstruction& i, Tile& t) {
   const Rows out = t.out(view);
   const bool from_last = i.attribute(0) == 1;
   each_run(t, [&](const Run& run) {
-    for (uint32_t e = 0; e < run.count; ++e) {
-      const double place = place_of(t, run, e, from_last);
-      for (size_t c = 0; c < view.size; ++c) {
-        const double angle = place / std::pow(10000.0, double(c - c % 2) / double(view.size));
+    for (size_t c = 0; c < view.size; ++c) {
+      const double wavelength = std::pow(10000.0, double(c - c % 2) / double(view.size));
+      for (uint32_t e = 0; e < run.count; ++e) {
+        const double angle = double(place_of(t, run, e, from_last)) / wavelength;
         out.row(run.at + e)[c] = float(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
       }
     }
