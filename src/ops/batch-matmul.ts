@@ -81,7 +81,7 @@ function isMatrix(type: TensorType): boolean {
 }
 
 /** Rows and columns of the matrix after transposition. */
-function sides(type: TensorType, transpose: boolean): readonly [number, number] {
+export function sides(type: TensorType, transpose: boolean): readonly [number, number] {
   const [rows, columns] = innerDims(type);
   return transpose ? [columns, rows] : [rows, columns];
 }

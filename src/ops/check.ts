@@ -27,6 +27,11 @@ export function isTable(type: TensorType): boolean {
   return !isId(type.dtype) && !isBag(type.dtype) && !isRow(type) && type.shape.length === 2;
 }
 
+/** True for a bag whose ids are the entries of a sequence. */
+export function isSequenceBag({ dtype, entries }: TensorType): boolean {
+  return isBag(dtype) && entries !== undefined;
+}
+
 export function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }

@@ -1,6 +1,5 @@
 import { asFp32, type BagValue, defineOp, type NoAttrs } from "../graph/op.js";
-import { isBag } from "../graph/tensor.js";
-import { checkShapes, isTable } from "./check.js";
+import { checkShapes, isSequenceBag, isTable } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { readRow, tableOf } from "./table-rows.js";
 
@@ -17,10 +16,9 @@ export const embedEntries = defineOp<NoAttrs>({
   meaning: "`out[i] = table[id_i]` for each entry i of the bags",
   cost: ({ shapes: [, bag, out] }) => ({ flops: 0, elements: [sizeOf(out), sizeOf(bag), sizeOf(out)] }),
   infer([table, bag]) {
-    const { entries } = bag;
-    const ok = isTable(table) && isBag(bag.dtype) && entries !== undefined;
+    const ok = isTable(table) && isSequenceBag(bag);
     checkShapes(ok, "embedEntries", "table [R, D], a bag of a sequence's ids [B]", [table, bag]);
-    return [{ dtype: "fp32", shape: [entries!, table.shape[1]] }];
+    return [{ dtype: "fp32", shape: [bag.entries!, table.shape[1]] }];
   },
   gradient: ({ inputs: [, ids], outputGradients: [grad] }) => [
     grad && { ids, grad, pooling: "sum" },

@@ -1,6 +1,5 @@
 import { asFp32, type BagValue, defineOp } from "../graph/op.js";
-import { isBag, type TensorType } from "../graph/tensor.js";
-import { checkShapes } from "./check.js";
+import { checkShapes, isSequenceBag } from "./check.js";
 import { sizeOf } from "./cost.js";
 
 /* What an entry's place in its row says. Places are counted from 0, from the first entry of the row or from the last. */
@@ -77,10 +76,6 @@ export const placeSinusoids = defineOp<{ from: From; columns: number }>({
   },
   encode: ({ attrs: { from } }) => [FROM_LAST[from]],
 });
-
-function isSequenceBag({ dtype, entries }: TensorType): boolean {
-  return isBag(dtype) && entries !== undefined;
-}
 
 /** Calls `visit(entry, its place, entries of its row)`. */
 function forEntries(

@@ -1,6 +1,5 @@
 import { asFp32, type BagValue, defineOp, type NoAttrs } from "../graph/op.js";
-import { isBag } from "../graph/tensor.js";
-import { checkShapes } from "./check.js";
+import { checkShapes, isSequenceBag } from "./check.js";
 import { sizeOf } from "./cost.js";
 
 /** The weight of each entry of a sequence: bag [B] -> out [L, 1]. Without a weight column, weights are 1. */
@@ -13,8 +12,7 @@ export const entryWeights = defineOp<NoAttrs>({
   meaning: "the weight of each entry of the bags; 1 where the column has none",
   cost: ({ shapes: [bag, out] }) => ({ flops: 0, elements: [sizeOf(bag), sizeOf(out)] }),
   infer([bag]) {
-    const ok = isBag(bag.dtype) && bag.entries !== undefined;
-    checkShapes(ok, "entryWeights", "a bag of a sequence's ids [B]", [bag]);
+    checkShapes(isSequenceBag(bag), "entryWeights", "a bag of a sequence's ids [B]", [bag]);
     return [{ dtype: "fp32", shape: [bag.entries!, 1] }];
   },
   reference({ inputs, outputs }) {

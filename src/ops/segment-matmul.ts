@@ -1,5 +1,6 @@
 import { asFp32, type BagValue, defineOp, type NoAttrs, type Op } from "../graph/op.js";
-import { fp32, innerDims, isBag, type TensorType, width } from "../graph/tensor.js";
+import { fp32, width } from "../graph/tensor.js";
+import { sides } from "./batch-matmul.js";
 import { checkShapes, isRows } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { isOfBag } from "./segment-sum.js";
@@ -66,7 +67,7 @@ export const segmentOuter: Op<NoAttrs> = defineOp({
   meaning: "the sum of `x_i^T y_i` over the entries of each row, in order; zeros for a row without entries",
   cost: ({ shapes: [x, y, bag, out] }) => once(2 * sizeOf(x) * y[1], [x, y, bag, out]),
   infer([x, y, bag]) {
-    const ok = isOfBag(x, bag) && isOfBag(y, bag) && isBag(bag.dtype);
+    const ok = isOfBag(x, bag) && isOfBag(y, bag);
     checkShapes(ok, "segmentOuter", "x [L, K], y [L, N], their bag [B]", [x, y, bag]);
     return [fp32("B", width(x), width(y))];
   },
@@ -90,9 +91,3 @@ export const segmentOuter: Op<NoAttrs> = defineOp({
     }
   },
 });
-
-/** The sizes [k, n] of a matrix for each row, after transposition. */
-function sides(w: TensorType, transpose: boolean): readonly [number, number] {
-  const [rows, columns] = innerDims(w);
-  return transpose ? [columns, rows] : [rows, columns];
-}

@@ -1,6 +1,6 @@
 import { asFp32, type BagValue, defineOp, type Op, type Pooling } from "../graph/op.js";
-import { entriesOf, fp32, isBag, type TensorType, width } from "../graph/tensor.js";
-import { checkShapes, isRows } from "./check.js";
+import { entriesOf, fp32, type TensorType, width } from "../graph/tensor.js";
+import { checkShapes, isRows, isSequenceBag } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { POOLING_CODE } from "./embedding-bag.js";
 
@@ -54,10 +54,9 @@ export const repeatRows: Op<{ pooling: Pooling }> = defineOp({
   meaning: "the row of each entry; for mean divided by the number of its entries",
   cost: ({ shapes, attributes: [pooling] }) => once(pooling * sizeOf(shapes[2]), shapes),
   infer([x, bag]) {
-    const { entries } = bag;
-    const ok = isRows(x, 2) && x.shape[0] === "B" && isBag(bag.dtype) && entries !== undefined;
+    const ok = isRows(x, 2) && x.shape[0] === "B" && isSequenceBag(bag);
     checkShapes(ok, "repeatRows", "x [B, D], a bag of a sequence [B]", [x, bag]);
-    return [{ dtype: "fp32", shape: [entries!, width(x)] }];
+    return [{ dtype: "fp32", shape: [bag.entries!, width(x)] }];
   },
   gradient: ({ inputs: [, bag], outputGradients: [dy], attrs, apply }) => [
     dy && apply(segmentSum, [dy, bag], attrs)[0],
@@ -80,5 +79,5 @@ export const repeatRows: Op<{ pooling: Pooling }> = defineOp({
 
 /** True for entries fp32 [L, n] of the bag's sequence. */
 export function isOfBag(x: TensorType, bag: TensorType): boolean {
-  return isRows(x, 2) && isBag(bag.dtype) && bag.entries !== undefined && entriesOf(x) === bag.entries;
+  return isRows(x, 2) && isSequenceBag(bag) && entriesOf(x) === bag.entries;
 }
