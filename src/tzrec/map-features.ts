@@ -117,17 +117,10 @@ function mapSequence(
     return { config: { kind: "sequence", name, ...settings } as FeatureInput, isEmbedded: false, width: 1 };
   const rows = idRows(section);
   const dim = section.number("embedding_dim") ?? section.missing("embedding_dim");
-  const isRow = columns.columns === "encoded" && !rows.isDynamic;
-  const mapping = isRow ? { buckets: rows.rows } : rows.mapping;
+  const mapping = areRows(rows, columns) ? { buckets: rows.rows } : rows.mapping;
   const table = { ...tableSettings(section, [rows.rows, dim]), ...dtypeOf(section) };
   const config = { kind: "sequence", name, ...settings, ...mapping, ...table } as unknown as FeatureInput;
-  const same = isRow ? { rows: rows.rows, sameRows: true } : rows;
-  return {
-    config,
-    table: { name: section.text("embedding_name") ?? `${name}_emb`, ...same },
-    isEmbedded: true,
-    width: dim,
-  };
+  return { config, table: tableOf(section, name, rows, columns), isEmbedded: true, width: dim };
 }
 
 /** Before the groups of the model, which find features by name. */
@@ -210,11 +203,21 @@ function mapFeature(
   const config = { kind: input.kind, name, ...input, ...settings, ...dense } as unknown as FeatureInput;
   if (dense.denseEmbedding) return { config, isEmbedded: true, width: dim };
   if (!embedded) return { config, isEmbedded: false, width: section.number("value_dim") || 1 };
-  const table = { name: section.text("embedding_name") ?? `${name}_emb` };
-  // Encoded ids are the rows themselves.
-  const isRow = columns.columns === "encoded" && !rows.isDynamic;
-  const same = isRow ? { rows: rows.rows, sameRows: true } : rows;
-  return { config, table: { ...table, ...same }, isEmbedded: true, width: dim };
+  return { config, table: tableOf(section, name, rows, columns), isEmbedded: true, width: dim };
+}
+
+/** True if the ids of the data are the rows themselves. */
+const areRows = ({ isDynamic }: TableRows, { columns }: Columns) => columns === "encoded" && !isDynamic;
+
+/** The table of a feature in TorchEasyRec. */
+function tableOf(
+  section: Section,
+  name: string,
+  rows: TableRows,
+  columns: Columns,
+): ImportedFeature["table"] {
+  const own = areRows(rows, columns) ? { rows: rows.rows, sameRows: true as const } : rows;
+  return { name: section.text("embedding_name") ?? `${name}_emb`, ...own };
 }
 
 /** Settings without an effect on this feature, there and here. */

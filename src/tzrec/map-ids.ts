@@ -105,8 +105,8 @@ function checkFallback(section: Section, rows: number): void {
 }
 
 /**
- * The first word of each row is its word here, and the others are synonyms. Without default_bucketize_value, row 0 is for the default word, wherever the dictionary has it, and row 1 for unknown
- * ones.
+ * The first word of each row is its word here, and the others are synonyms. Without default_bucketize_value, row 0 is for the
+ * default word, wherever the dictionary has it, and row 1 for unknown ones.
  */
 function dictionary(section: Section, entries: readonly [string, number][]): IdRows {
   const fallback = section.number("default_bucketize_value");
