@@ -35,9 +35,9 @@ export class EventStore {
    */
   constructor({ config, features: { features } }: Model, sequence: string) {
     const { source, train } = config.data;
-    const table = (source ?? train)?.events?.[sequence];
-    if (table === undefined) throw noTable(sequence, Object.keys((source ?? train)?.events ?? {}));
-    this.table = table;
+    const tables = (source ?? train)?.events ?? {};
+    if (tables[sequence] === undefined) throw noTable(sequence, Object.keys(tables));
+    this.table = tables[sequence];
     const prefix = `${sequence}.`;
     const own = features
       .flatMap(({ reading }) => reading.columns)

@@ -11,13 +11,13 @@ import type { Graph } from "../../graph/graph.js";
 import type { IdPart } from "../../graph/translation.js";
 import { translate } from "../../ops/translate.js";
 import type { TrainedModel } from "../../saved/model.js";
-import { memberName } from "../../train/members.js";
+import { memberNames } from "../../train/members.js";
 import { computedTranslations } from "../../train/translations.js";
 import type { InputTexts, OnnxLookup, OnnxSource } from "./onnx-graph.js";
 
 /** What an ONNX graph needs to know of a model's features and translations, which it freezes. */
 export function onnxSourceOf({ features, graph, translations, checkpoint }: TrainedModel): OnnxSource {
-  const members = checkpoint.manifest.members?.map((_, k) => `${memberName(k)}.`) ?? [""];
+  const members = memberNames(checkpoint.manifest.members)?.map((name) => `${name}.`) ?? [""];
   const computed = computedTranslations(features.features, members);
   return {
     weighted: new Set(features.features.filter(hasWeights).map(({ name }) => name)),
