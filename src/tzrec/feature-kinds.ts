@@ -1,3 +1,4 @@
+import { numberValue } from "../features/values.js";
 import {
   bounded,
   type Config,
@@ -40,6 +41,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
   raw_feature(section) {
     const source = sourceOf(section, "expression");
+    if (typeof source === "object" && "constant" in source && !Number.isFinite(numberValue(source.constant)))
+      throw section.error("expression", {
+        what: "this constant is no number",
+        got: source.constant,
+        next: "Write a number after const:, or read a column.",
+      });
     const width = vector(section, separatorOf(section));
     if (!("width" in width)) section.ignore(["separator"], ONE_NUMBER);
     if (typeof source === "string") {
@@ -101,6 +108,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 
   expr_feature(section) {
     const texts = section.texts("variables");
+    const constant = texts.find((text) => text.startsWith("const:"));
+    if (constant !== undefined)
+      throw section.error("variables", {
+        what: "a variable that is a constant has no name in the expression",
+        got: constant,
+        next: "Write the number in the expression instead.",
+      });
     const variables = Object.fromEntries(
       texts.map((text) => [text.slice(text.indexOf(":") + 1), sourceFrom(text)]),
     );

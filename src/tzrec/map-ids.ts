@@ -105,7 +105,8 @@ function checkFallback(section: Section, rows: number): void {
 }
 
 /**
- * The first word of each row is its word here, and the others are synonyms. Without default_bucketize_value, row 0 is for the
+ * Of several words of a row, the first in alphabetical order is its word here, and the others are synonyms; a default that the
+ * dictionary does not have comes after them. Without default_bucketize_value, row 0 is for the
  * default word, wherever the dictionary has it, and row 1 for unknown ones.
  */
 function dictionary(section: Section, entries: readonly [string, number][]): IdRows {
@@ -115,7 +116,10 @@ function dictionary(section: Section, entries: readonly [string, number][]): IdR
   const isNew = own !== "" && !rowOf.has(own);
   if (own !== "" && fallback === undefined) rowOf.set(own, 0);
   else if (isNew) rowOf.set(own, fallback!);
-  const ascending = [...rowOf].sort((a, b) => a[1] - b[1]);
+  const isLast = (word: string) => Number(isNew && word === own);
+  const ascending = [...rowOf].sort(
+    ([a, rowOfA], [b, rowOfB]) => rowOfA - rowOfB || isLast(a) - isLast(b) || (a < b ? -1 : 1),
+  );
   checkFallback(section, ascending[ascending.length - 1][1] + 1);
   const wordOf = new Map<number, string>();
   const synonyms: [string, string][] = [];

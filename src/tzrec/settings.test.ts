@@ -297,11 +297,24 @@ describe("features", () => {
       features: `feature_configs { id_feature { feature_name: "x" embedding_dim: 4 ${dictionary} default_value: "none" } }`,
     });
     expect(config.features[2]).toMatchObject({
-      vocabulary: ["zero", "b", "c"],
-      synonyms: { none: "zero", beta: "b", B: "b" },
+      vocabulary: ["zero", "B", "c"],
+      synonyms: { none: "zero", beta: "B", b: "B" },
       missing: { value: "none" },
     });
     expect(features[2].table).toMatchObject({ rows: 6, order: [0, 3, 5, 1] });
+  });
+
+  it("share a table with one dictionary, whatever the order of its words", () => {
+    const feature = (name: string, words: readonly string[], more: string) =>
+      `feature_configs { id_feature { feature_name: "${name}" embedding_dim: 4 embedding_name: "e" ${words.map((word) => `vocab_dict { key: "${word}" value: ${word === "w2" ? 3 : 2} }`).join(" ")} ${more} } }\n`;
+    const { config } = imported({
+      features:
+        feature("x", ["w0", "w1", "w2"], "") +
+        feature("w", ["w2", "w1", "w0"], "") +
+        feature("z", ["w1", "w2", "w0"], ""),
+    });
+    for (const each of config.features.slice(2))
+      expect(each).toMatchObject({ vocabulary: ["w0", "w2"], synonyms: { w1: "w0" }, embedding: "e" });
   });
 
   it("are computed from constants", () => {
