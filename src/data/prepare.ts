@@ -5,7 +5,7 @@ import { type FloatColumn, LABEL_COLUMN } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { layoutOf } from "../features/block.js";
 import { fitFeatures } from "../features/fit.js";
-import { type FittedFeatures, type TextRules, textRulesOf } from "../features/fitted.js";
+import { type FittedFeatures, statedRules, textRulesOf } from "../features/fitted.js";
 import { type FeatureConfig, fileOf, targetRuleOf } from "../features/schema/features.js";
 import { packedPart, withTableSettings } from "../features/table-settings.js";
 import type { LabelKind } from "../features/targets.js";
@@ -109,7 +109,7 @@ async function openShare(
     source: data[key]!,
     where: `data.${key}`,
     files,
-    rules: { ...textRules(data), types },
+    rules: { ...statedRules((data.source ?? data.train)!), types },
     divide: async (source) =>
       key === "source" ? querySplits(duck, source, data.split!) : { source, splits: [{ name: key }] },
   });
@@ -167,12 +167,6 @@ async function pack(
   });
 }
 
-/** What texts of the training data mean, for other files and for requests. */
-function textRules({ source, train }: DataConfig): TextRules {
-  const { nullValues, decimal, trim } = (source ?? train)!;
-  return { nullValues, ...(decimal === "," && { decimal }), ...(trim && { trim }) };
-}
-
 /** The first job feeds the training split. */
 interface Learned {
   readonly fitted: FittedFeatures;
@@ -190,7 +184,10 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const { wires, source } = job;
   const { types, textTypes } = source;
-  const known = { ...learnt, ...textRulesOf({ ...textRules(data), types, textTypes }) };
+  const known = {
+    ...learnt,
+    ...textRulesOf({ ...statedRules((data.source ?? data.train)!), types, textTypes }),
+  };
   const learned = await learnDerived(
     duck,
     { features, wires, training, target: targetOf(options, job) },

@@ -25,6 +25,16 @@ export interface TextRules {
   readonly textTypes?: Readonly<Record<string, string>>;
 }
 
+/** What texts of the training data mean, for other files and for requests, by the config of its source. */
+export function statedRules({ nullValues, decimal, trim }: StatedRules): TextRules {
+  return { nullValues, ...(decimal === "," && { decimal }), ...(trim && { trim }) };
+}
+interface StatedRules {
+  readonly nullValues?: readonly string[];
+  readonly decimal?: string;
+  readonly trim?: boolean;
+}
+
 const RULES = ["nullValues", "decimal", "trim", "types", "textTypes"] as const;
 
 /** The rules among other values, without those that are not set. */

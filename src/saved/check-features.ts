@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/config.js";
 import { CheckpointError } from "../errors.js";
 import {
   fitFeatures,
@@ -6,8 +7,14 @@ import {
   needsNumberStatistics,
   type Statistics,
 } from "../features/fit.js";
-import { type FittedFeature, type FittedFeatures, textRulesOf } from "../features/fitted.js";
-import { type FeatureConfig, plainOf, targetRuleOf } from "../features/schema/features.js";
+import {
+  type FittedFeature,
+  type FittedFeatures,
+  statedRules,
+  type TextRules,
+  textRulesOf,
+} from "../features/fitted.js";
+import { type FeatureConfig, plainOf, tableName, targetRuleOf } from "../features/schema/features.js";
 
 /**
  * Checks that fitted features are those of the config: fits the config's features again with the values that the fitted
@@ -15,12 +22,14 @@ import { type FeatureConfig, plainOf, targetRuleOf } from "../features/schema/fe
  * @throws CheckpointError naming the first feature that differs
  */
 export function refuseOtherFeatures(
-  features: readonly FeatureConfig[],
+  { features, data }: Pick<Config, "features" | "data">,
   fitted: FittedFeatures,
   where: string,
 ): void {
   const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
+  refuseOtherVocabularies(features, fitted, where);
+  refuseOtherRules(statedRules((data.source ?? data.train)!), fitted, where);
   const { vocabularies, tokenizers, targetMeans = {}, modules } = fitted;
   const learning = features.filter(targetRuleOf).map(({ name }) => name);
   if (!isDeepStrictEqual(new Set(Object.keys(targetMeans)), new Set(learning)))
@@ -38,6 +47,33 @@ export function refuseOtherFeatures(
     const path = `${where}: features[${i}].${key}`;
     throw different(path, JSON.stringify(got[key]) ?? "nothing", JSON.stringify(wanted[key]) ?? "nothing");
   });
+}
+
+/** Listed vocabularies are those of the config, in its order: the position of a value is its row. */
+function refuseOtherVocabularies(
+  features: readonly FeatureConfig[],
+  { vocabularies }: FittedFeatures,
+  where: string,
+): void {
+  for (const plain of features.map(plainOf)) {
+    if (plain.kind === "number" || !Array.isArray(plain.vocabulary)) continue;
+    const table = tableName(plain);
+    const got = vocabularies[table] ?? [];
+    const at = plain.vocabulary.findIndex((value, row) => value !== got[row]);
+    const row = at < 0 && got.length > plain.vocabulary.length ? plain.vocabulary.length : at;
+    if (row < 0) continue;
+    const textOf = (values: readonly string[]) => JSON.stringify(values[row]) ?? "nothing";
+    throw different(`${where}: vocabularies.${table}[${row}]`, textOf(got), textOf(plain.vocabulary));
+  }
+}
+
+/** Older checkpoints may be without a rule, but none has a rule that the config does not state. */
+function refuseOtherRules(stated: TextRules, fitted: FittedFeatures, where: string): void {
+  for (const key of ["nullValues", "decimal", "trim"] as const) {
+    const [got, expected] = [fitted[key], stated[key]];
+    if (got === undefined || isDeepStrictEqual(got, expected)) continue;
+    throw different(`${where}: ${key}`, JSON.stringify(got), JSON.stringify(expected) ?? "nothing");
+  }
 }
 
 /** Statistics that give the learned numbers of the feature again, or others where there is no telling. */

@@ -169,6 +169,22 @@ describe("a manifest that is changed and signed again", () => {
   });
 });
 
+it.each<[string[], Json, RegExp]>([
+  [["features", "vocabularies", "tags"], ["b", "a"], /vocabularies.tags\[0\][\s\S]*got: +"b"[\s\S]*"a"/],
+  [["features", "vocabularies", "tags"], ["a", "b", "x"], /rows|vocabularies.tags\[2\]/],
+  [
+    ["config", "features", "10", "vocabulary"],
+    ["b", "a"],
+    /vocabularies.tags\[0\][\s\S]*got: +"a"[\s\S]*"b"/,
+  ],
+  [["features", "nullValues"], ["a"], /nullValues[\s\S]*got: +\["a"\]/],
+  [["features", "decimal"], ",", /decimal/],
+  [["features", "trim"], true, /trim/],
+])("a manifest with %j = %j, which its config does not state, is refused", async (path, value, message) => {
+  sign(changed(manifest, path, value));
+  await expect(predict()).rejects.toThrow(message);
+});
+
 describe("a manifest with a very long list of faults", () => {
   const MANY = 300_000;
 

@@ -48,7 +48,7 @@ export async function describeModel(
   refuseOtherCount(manifest.config, fitted, dir);
   settings.forEach(refuseTrained);
   const config = resolveConfig(configWith(manifest.config, settings));
-  refuseOtherFeatures(config.features, fitted, dir);
+  refuseOtherFeatures(config, fitted, dir);
   const spec = specOf(config, fittedFeatureInfos(features));
   const graph = inferenceGraph({ ...spec, members: manifest.members?.length });
   const { storage } = manifest;
