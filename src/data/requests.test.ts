@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { ColumnSet, IdColumn } from "../columns/columns.js";
+import type { BagColumn, ColumnSet, IdColumn } from "../columns/columns.js";
 import { packRows } from "../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { dataSchema, type SourceInput, sourceSchema } from "./data-config.js";
@@ -123,10 +123,42 @@ it.each([
   ["DOUBLE", NUMBERS],
   [
     "BIGINT",
-    ["7", "007", "7.0", "1e5", "9007199254740993", "2.5", "abc", "12345678901234567890", "-0", "+5"],
+    [
+      "7",
+      "007",
+      "7.0",
+      "1e5",
+      "9007199254740993",
+      "2.5",
+      "abc",
+      "12345678901234567890",
+      "-0",
+      "+5",
+      "1e18",
+      "1.5e1",
+      "9007199254740993.0",
+      "-12e-1",
+      "0e5",
+      ".",
+    ],
   ],
-  ["DECIMAL(20,2)", ["1.50", "1.5", "123456789012345678.25", "0.125", "x", "-0001.10", "1e3", ".5"]],
-  ["BOOLEAN", ["true", "TRUE", "False", "yes?"]],
+  ["HUGEINT", ["7", "1e22", "12345678901234567890123.0", "-1e20"]],
+  [
+    "DECIMAL(20,2)",
+    ["1e17", "1e-5", "12e-1", "1.50", "1.5", "123456789012345678.25", "0.125", "x", "-0001.10", "1e3", ".5"],
+  ],
+  ["BOOLEAN", ["true", "TRUE", "False", "yes?", "on", "01"]],
+  ["TIME", ["08:00", "08:00:00.500", "24:00:00", "24:00:01", "08:00:60", "8"]],
+  [
+    "UUID",
+    [
+      "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+      "a0eebc999c0b4ef8bb6d6bb9bd380a11",
+      "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}",
+      "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+      "a0",
+    ],
+  ],
   ["DATE", ["2001-01-31", "31.1.2001"]],
   ["TIMESTAMP", ["2001-01-31", "2001-01-31 00:00:00", "2001-01-31T08:15:00", "2001-01-31 08:15:00.250"]],
   ["VARCHAR", ["1e5", "100000", "007"]],
@@ -134,6 +166,67 @@ it.each([
   const source = { types: { x: type } };
   const fitted = await train(source, cells.slice(0, 1));
   expect(await differences(source, fitted, cells)).toEqual([]);
+});
+
+it.each([
+  { kind: "sequence" },
+  { kind: "sequence", number: {} },
+  { kind: "ids", missing: "refuse" },
+  { kind: "ids", weighted: true, missing: "refuse" },
+])(
+  "an empty text is a missing list in every format: %j",
+  async ({ number, ...settings }: Record<string, unknown>) => {
+    const texts = ["a", "", "1|2"];
+    const feature = {
+      ...settings,
+      ...(number ? { number } : { hash: 100 }),
+      name: "x",
+      separator: "|",
+    } as FeatureInput;
+    const rows = texts.map((x, y) => ({ x, y: y % 2 }));
+    const csv = join(folder, "empty.csv");
+    writeFileSync(csv, `x,y\n${rows.map(({ x, y }) => `${x},${y}`).join("\n")}\n`);
+    const json = join(folder, "empty.jsonl");
+    writeFileSync(json, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const bagOf = ({ columns }: ColumnSet) => {
+      const { values, offsets, weights } = columns.get("x") as BagColumn;
+      return [[...values].map(Number), [...offsets].map(Number), weights && [...weights]];
+    };
+    const found = [];
+    for (const train of [{ path: csv }, { path: json }, { rows }]) {
+      const data = dataSchema.parse({ train, label: "y", cacheDir: folder, maxBadRows: 1 });
+      const { features, splits } = await prepareData({ data, features: featuresSchema.parse([feature]) });
+      const encoded = packRows(features, rows);
+      const bad = new Set(encoded.bad.map(({ row }) => row));
+      const served = packRows(
+        features,
+        rows.filter((_, row) => !bad.has(row)),
+      );
+      expect(bagOf(splits.train!)).toEqual(bagOf(served));
+      found.push(bagOf(served));
+    }
+    expect(found).toEqual([found[0], found[0], found[0]]);
+  },
+);
+
+it.each([
+  ["BIGINT", ["0x1F", "0b101", "0xG"]],
+  ["BOOLEAN", ["1", "0", "t", "F", "yes", "No", "y"]],
+  ["TIME", ["8:00:00", "8:5", "08:00:00.1234567", "8:00Z", "08:00:00Z"]],
+])("types: { x: %s } reads other spellings in CSV files and in requests", async (type, cells) => {
+  const source = { types: { x: type } };
+  const fitted = await train(source, cells.slice(0, 1));
+  for (const cell of cells)
+    expect([cell, fromRequest(fitted, cell)]).toEqual([
+      cell,
+      await fromFile(fitted, { path: write([cell]), ...source } as SourceInput),
+    ]);
+});
+
+it("features that read no column have their values in other files", async () => {
+  const feature: FeatureInput = { kind: "combine", name: "k", input: { constant: "7" }, buckets: 9 };
+  const fitted = await train({}, ["a"], feature);
+  expect(await fromFile(fitted, { path: write(["b"]) })).toEqual(fromRequest(fitted, "b"));
 });
 
 it("texts that are one number in the file are one id in requests", async () => {

@@ -57,9 +57,9 @@ export function isNaNValue(value: unknown): boolean {
   return typeof value === "string" ? nan.test(value) : Number.isNaN(value);
 }
 
-/** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing. */
+/** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing, as an empty text is. */
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
-  if (value === null || value === undefined) return undefined;
+  if (value === null || value === undefined || value === "") return undefined;
   if (typeof value === "string") return listOfText(value, separator);
   return isList(value) ? value : [value];
 }

@@ -12,7 +12,7 @@ export interface WeightedId {
  * texts or of `{ key, value }`, or a single id. Returns `undefined` for a missing value.
  */
 export function weightedIds(value: unknown, separator: string): readonly WeightedId[] | undefined {
-  if (value === null || value === undefined) return undefined;
+  if (value === null || value === undefined || value === "") return undefined;
   if (typeof value === "string") return Array.from(listValue(value, separator)!, ofElement);
   if (isList(value)) return Array.from(value, ofElement);
   return entriesOf(value)?.map(([id, weight]) => ({ id, weight })) ?? [ofElement(value)];

@@ -87,10 +87,12 @@ export class ChunkEncoder {
 
   /** The SELECT list that {@link encode} expects, starting at the first column of the chunk. */
   get projection(): string[] {
-    return [
+    const columns = [
       ...this.wires.flatMap((wires) => wires.map(({ sql }) => sql)),
       ...(this.training ? [`CAST(coalesce(${this.training.isTraining}, false) AS DOUBLE)`] : []),
     ];
+    // Features of constants read no column, and a SELECT needs one.
+    return columns.length > 0 ? columns : ["0"];
   }
 
   /** Encodes all rows of a chunk into `block` and returns the number of refused rows. */

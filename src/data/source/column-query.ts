@@ -213,7 +213,12 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const item = itemName(source, "item");
   const present = presentSql(item, element, source.nullValues);
   const wire = must(elementWire(present, element, as), name, type, path, as);
-  return listWire(listSql(column, type, separator, item, as), item, wire);
+  return listWire(listSql(presentListSql(column, type), type, separator, item, as), item, wire);
+}
+
+/** An empty text is a missing list, as it is in CSV files; the same rule as `listValue` in TypeScript. */
+function presentListSql(column: string, type: string): string {
+  return presentSql(column, type, [""]);
 }
 
 function cutWire({ columns: [name] }: Reading, { cuts }: Source): Wire[] {
@@ -231,7 +236,7 @@ function weightedWires({ columns, as }: Reading, separator: string, source: Sour
   const ids = elementWire(id, idType, as);
   if (ids === undefined || weight === undefined)
     throw wrongType(name, type, path, WEIGHTED_FORMS, "Build a list of { key, value } in sql.");
-  const items = weightedItemsSql(column, type, separator, item, as);
+  const items = weightedItemsSql(presentListSql(column, type), type, separator, item, as);
   return [ids, weight].map((wire) => listWire(items, item, wire));
 }
 
