@@ -96,6 +96,9 @@ it("processes reload together, and add up their numbers", async () => {
   await saveUntrained(path, 2);
   expect((await post(`${url}/v1/reload`, {})).status).toBe(200);
   expect(await stepsOf()).toEqual(new Set(["step-00000002"]));
+  rmSync(join(path, "checkpoints"), { recursive: true });
+  const refused = await post(`${url}/v1/reload`, {});
+  expect([refused.status, await refused.json()]).toMatchObject([409, { error: { where: "main" } }]);
   const metrics = await (await get(`${url}/metrics`)).text();
   for (const step of [1, 2])
     expect(metrics).toMatch(

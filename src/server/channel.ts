@@ -1,4 +1,4 @@
-import { ExecutionError, messageOf } from "../errors.js";
+import { type Refusal, RequestError, refusal, refusalOf } from "./refusals.js";
 
 /** What processes of one server ask each other. */
 export type Asked = "reload" | "metrics";
@@ -10,7 +10,7 @@ interface Question {
 interface Reply {
   readonly id: number;
   readonly answer?: string;
-  readonly failed?: string;
+  readonly failed?: Refusal;
 }
 interface Waiting {
   readonly resolve: (answer: string) => void;
@@ -42,13 +42,14 @@ export class Channel {
 
   /** The other process is gone. */
   close(): void {
-    for (const id of this.waiting.keys()) this.settle({ id, failed: "a process of the server has ended" });
+    const failed = refusal(503, "A process of the server has ended");
+    for (const id of this.waiting.keys()) this.settle({ id, failed });
   }
 
   private async reply({ id, ask }: Question): Promise<void> {
     const reply = await this.answer(ask).then(
       (answer) => ({ id, answer }),
-      (error) => ({ id, failed: messageOf(error) }),
+      (error) => ({ id, failed: refusalOf(error) }),
     );
     this.send(reply);
   }
@@ -57,6 +58,6 @@ export class Channel {
     const asked = this.waiting.get(id);
     this.waiting.delete(id);
     if (failed === undefined) asked?.resolve(answer);
-    else asked?.reject(new ExecutionError({ what: failed, where: "a worker" }));
+    else asked?.reject(new RequestError(failed.status, failed.error));
   }
 }

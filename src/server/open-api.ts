@@ -39,7 +39,7 @@ export function openApi(models: ServedModels, limits: Limits): JsonSchema {
       "/v1/reload": {
         post: {
           summary: "Open the newest versions",
-          responses: { 200: json({ type: "object" }), ...REFUSALS },
+          responses: { 200: json({ type: "object" }), 401: REFUSALS[401], 409: NOT_RELOADED },
         },
       },
       "/v1/model": {
@@ -80,19 +80,21 @@ const json = (schema: JsonSchema): JsonSchema => ({
   description: String(schema.description ?? "JSON"),
   content: { "application/json": { schema } },
 });
-const REFUSALS = Object.fromEntries(
-  [
-    [400, "The request is wrong, and the error says where"],
-    [401, "The token is missing or wrong"],
-    [413, "The body is too large"],
-    [415, "The body is neither JSON nor Arrow"],
-    [422, "A prediction is not a finite number"],
-    [503, "The server is busy: try again after Retry-After"],
-  ].map(([status, description]) => [
-    status,
-    { ...json({ $ref: "#/components/schemas/Error" }), description },
-  ]),
+const refused = (description: string): JsonSchema => ({
+  ...json({ $ref: "#/components/schemas/Error" }),
+  description,
+});
+const NOT_RELOADED = refused(
+  "The newer version cannot be opened, and the error says why; the one before serves on",
 );
+const REFUSALS = {
+  400: refused("The request is wrong, and the error says where"),
+  401: refused("The token is missing or wrong"),
+  413: refused("The body is too large"),
+  415: refused("The body is neither JSON nor Arrow"),
+  422: refused("A prediction is not a finite number"),
+  503: refused("The server is busy: try again after Retry-After"),
+};
 
 function scoring(summary: string, models: ServedModels, body: JsonSchema, answer: JsonSchema): JsonSchema {
   return {

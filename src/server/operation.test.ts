@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -116,14 +116,26 @@ describe("newer versions", () => {
   it("that cannot be opened or cannot score do not take the place of the one that can", async () => {
     const path = join(folder, "damaged");
     await saveUntrained(path, 1);
-    const { url, models } = await serveModels([{ name: "main", path }]);
+    const url = await serve([{ name: "main", path }]);
     const before = await (await post(`${url}/v1/predict`, { rows: [ROW] })).json();
-    rmSync(join(path, "checkpoints"), { recursive: true });
-    const refused = await post(`${url}/v1/reload`, {});
-    expect(refused.status).toBe(500);
-    expect(await refused.text()).not.toContain(folder);
-    expect(await (await post(`${url}/v1/predict`, { rows: [ROW] })).json()).toEqual(before);
-    await models.close();
+    const weights = join(path, "checkpoints", "step-00000001", "model.safetensors");
+    const damages: readonly (readonly [reason: RegExp, damage: () => void])[] = [
+      [
+        /checkpoints.step-00000001.model\.safetensors: .*checksum/,
+        () => writeFileSync(weights, spoiled(weights)),
+      ],
+      [/no sound checkpoint/, () => truncateSync(weights, 100)],
+      [/no sound checkpoint/, () => rmSync(weights)],
+      [/not a run|checkpoints/, () => rmSync(join(path, "checkpoints"), { recursive: true })],
+    ];
+    for (const [reason, damage] of damages) {
+      damage();
+      const refused = await post(`${url}/v1/reload`, {});
+      const text = await refused.text();
+      expect([refused.status, text]).toEqual([409, expect.stringMatching(reason)]);
+      expect(text).not.toContain(folder);
+      expect(await (await post(`${url}/v1/predict`, { rows: [ROW] })).json()).toEqual(before);
+    }
   });
 });
 
@@ -195,5 +207,12 @@ describe("access", () => {
     expect(await ask({})).toBe("refused");
   });
 });
+
+/** The bytes of a file, the last one changed. */
+function spoiled(path: string): Buffer {
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1] ^= 1;
+  return bytes;
+}
 
 const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");

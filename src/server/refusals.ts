@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
 import { DataError, type ErrorReport, PairloomError } from "../errors.js";
 import { DivergedError } from "../train/diverged.js";
+import type { ServedModel } from "./served-model.js";
 
 /** A request that is refused with a status of HTTP. */
 export class RequestError extends PairloomError {
@@ -30,6 +32,21 @@ export function tooManyRows(rows: number, most: number): RequestError {
     got: String(rows),
     expected: `at most ${most}`,
     next: "Send several requests, or start the server with a larger --rows.",
+  });
+}
+
+/** The version that a model should have now cannot be served. What is no fault of its files is thrown as it is. */
+export function notReloaded({ source, current }: ServedModel, thrown: unknown): unknown {
+  if (!(thrown instanceof PairloomError)) return thrown;
+  const { what, got } = thrown.report;
+  const reason = got === undefined ? what : `${what}: ${got}`;
+  return new RequestError(409, {
+    what: `the version to be served cannot be opened, and ${current.name} serves on`,
+    where: source.name,
+    // Clients are not told where the files are.
+    got: reason.replaceAll(join(source.path, "/"), ""),
+    expected: "a checkpoint that is complete and scores",
+    next: "Write the checkpoint again, then reload again.",
   });
 }
 

@@ -1,6 +1,7 @@
 import { ConfigError, DataError } from "../errors.js";
 import { murmur3 } from "../murmur3.js";
 import { nearNames } from "../near-names.js";
+import { notReloaded } from "./refusals.js";
 import { type ModelOptions, type ModelSource, openServed, type ServedModel } from "./served-model.js";
 
 /** The models of a server. */
@@ -40,10 +41,11 @@ export class ServedModels {
     return this.all[0];
   }
 
-  /** @throws what opening a model throws; the others are reloaded */
+  /** @throws RequestError if the version that is to be served cannot be; the other models are reloaded */
   async reload(): Promise<void> {
     const results = await Promise.allSettled(this.all.map((model) => model.reload()));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    for (const [i, result] of results.entries())
+      if (result.status === "rejected") throw notReloaded(this.all[i], result.reason);
   }
 
   async close(): Promise<void> {

@@ -211,8 +211,25 @@ describe("a malformed request", () => {
       await expectRefusal(await post(to("/v1/predict"), "{}", { "content-type": type }));
     await expectRefusal(await post(to("/v1/predict?model=other"), { rows: [ROW] }));
     await expectRefusal(await post(to("/v1/predict?model=main&model=main"), { rows: [ROW] }));
-    await expectRefusal(await get(to("/v1/predict")));
-    await expectRefusal(await get(to("/none")));
+    expect((await get(to("/none"))).status).toBe(404);
+  });
+
+  it.each([
+    ["POST", ["/v1/predict", "/v1/rank?model=main", "/v1/reload"]],
+    ["GET, HEAD", ["/health", "/ready", "/metrics", "/v1/model", "/docs", "/docs/openapi.json"]],
+  ])("with a method that its path does not take is told which it takes: %s", async (allowed, paths) => {
+    for (const path of paths)
+      for (const method of ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+        if (allowed.includes(method)) continue;
+        const response = await get(to(path), { method });
+        expect([method, path, response.status, response.headers.get("allow")]).toEqual([
+          method,
+          path,
+          405,
+          allowed,
+        ]);
+        await expectRefusal(response);
+      }
   });
 
   it("that is no HTTP is refused", async () => {

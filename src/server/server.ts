@@ -32,6 +32,7 @@ const KEEP_ALIVE = 72_000;
  * again after seconds; it may have a lower limit.
  */
 const BACKLOG = 4096;
+const METHODS = ["GET", "HEAD", "POST"] as const;
 /** Milliseconds between looks at connections whose request does not arrive: short, so that few of them end at the same time. */
 const ARRIVAL_CHECK = 100;
 
@@ -108,6 +109,11 @@ export class ModelServer {
     this.app.log.info("stopped");
   }
 
+  /** Those that a path takes. */
+  private methodsOf(url: string): readonly string[] {
+    return METHODS.filter((method) => this.app.hasRoute({ method, url }));
+  }
+
   private connections(): Promise<number> {
     return promisify(this.app.server.getConnections.bind(this.app.server))();
   }
@@ -119,7 +125,13 @@ export class ModelServer {
       done();
     });
     this.app.setNotFoundHandler((request, reply) => {
-      const { status, error } = refusal(404, `There is no ${request.method} ${request.url.slice(0, 100)}`);
+      const { method, url } = request;
+      const allowed = this.methodsOf(url.split("?", 1)[0]);
+      if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+      const { status, error } = refusal(
+        allowed.length > 0 ? 405 : 404,
+        `There is no ${method} ${url.slice(0, 100)}`,
+      );
       return reply.code(status).send({ error });
     });
     this.app.setErrorHandler((thrown, request, reply) => {
