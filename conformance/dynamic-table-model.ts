@@ -1,14 +1,22 @@
 import type { DynamicSpec } from "../src/graph/translation.js";
 
 const MISSING = -(2n ** 63n);
-/** The unit of the scores of lfuDecay, which are logarithms, and of the counts of lfu. */
+/** The unit of the counts of lfu. */
 const UNIT = 2 ** 32;
+/** The unit of the scores of lfuDecay, which are logarithms. */
+const FINEST = 2 ** -25;
 
 /** The count, then the step: rounded down to 24 bits, and to a multiple of the largest power of two that is in the count. */
 export function lfuScore(count: number, step: number): number {
   const power = 2 ** Math.floor(Math.log2(count));
   const unit = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, step))) - 23);
   return count * UNIT + Math.floor(Math.floor(step / unit) / power) * power * unit;
+}
+
+/** A logarithm, rounded down to a multiple of 2^-25 and to 28 bits. */
+export function decayScore(logarithm: number): number {
+  const unit = Math.max(FINEST, 2 ** (Math.floor(Math.log2(logarithm)) - 27));
+  return Math.floor(logarithm / unit) * unit;
 }
 
 /** A key with a row. A step puts another one in its place, so that the step can be reverted. */
@@ -105,7 +113,7 @@ export class TableModel {
     if (evict.kind === "lfu") return lfuScore(Math.floor((before ?? 0) / UNIT) + times, step);
     if (evict.kind !== "lfuDecay") return step;
     const now = step / evict.halfLife;
-    const faded = before === undefined ? 0 : 2 ** (before / UNIT - now);
-    return Math.floor((now + Math.log2(faded + times)) * UNIT);
+    const faded = before === undefined ? 0 : 2 ** (before - now);
+    return decayScore(now + Math.log2(faded + times));
   }
 }

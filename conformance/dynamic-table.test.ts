@@ -11,7 +11,7 @@ import {
 import { OPS } from "../src/ops/index.js";
 import { draw, drawKey, drawUnit, rowDraws } from "../src/random.js";
 import { BACKENDS } from "./backends.js";
-import { lfuScore, TableModel } from "./dynamic-table-model.js";
+import { decayScore, lfuScore, TableModel } from "./dynamic-table-model.js";
 
 /*
  * Random steps on a dynamic table and on a model of it that has no rows: what keys have a row, and what is in it.
@@ -230,22 +230,26 @@ describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
       ...{ kind: "dynamic", capacity: 2, unknown: "zero" },
       evict: { kind: "lfuDecay", halfLife },
     });
-    const subject = new Subject(use(), specOf(1));
-    const known = [9n, 5n, 7n, 3n].map((key, i) => {
-      subject.step([key], 2 ** 32 - 10 + i, false);
-      return new Set(subject.table.keys().keys);
-    });
-    expect(known).toEqual([new Set([9n]), new Set([9n, 5n]), new Set([5n, 7n]), new Set([7n, 3n])]);
+    for (const [first, apart] of [
+      [2 ** 27 - 10, 1], // as exact as 28 bits are
+      [2 ** 32 - 130, 32],
+    ]) {
+      const subject = new Subject(use(), specOf(1));
+      const known = [9n, 5n, 7n, 3n].map((key, i) => {
+        subject.step([key], first + i * apart, false);
+        return new Set(subject.table.keys().keys);
+      });
+      expect(known).toEqual([new Set([9n]), new Set([9n, 5n]), new Set([5n, 7n]), new Set([7n, 3n])]);
+    }
     expect(() => use().translation(specOf(0.999))).toThrow(/evict\.halfLife[\s\S]*1 to 4294967295/);
   });
 
-  const LFU = 2;
   /** A table of the keys 1, 2, … with these scores, as it is saved. */
-  const restored = (scores: readonly bigint[]) => {
+  const restored = (scores: readonly bigint[], evict: EvictionRule = { kind: "lfu" }) => {
     const { length } = scores;
-    const spec = { kind: "dynamic", capacity: length, evict: { kind: "lfu" }, unknown: "zero" } as const;
-    const subject = new Subject(use(), spec);
-    const header = [LFU, 0, 0, 0, 0, 0, 0, length].map(BigInt);
+    const subject = new Subject(use(), { kind: "dynamic", capacity: length, evict, unknown: "zero" });
+    const code = ["never", "lru", "lfu", "lfuDecay"].indexOf(evict.kind);
+    const header = [code, 0, 0, 0, 0, 0, 0, length].map(BigInt);
     const keys = scores.map((_, i) => BigInt(i + 1));
     const counters = 0n;
     subject.table.restore(BigInt64Array.of(...header, ...keys, ...scores, counters));
@@ -281,6 +285,20 @@ describe.each(BACKENDS.slice(0, 2))("a dynamic table on $name", ({ use }) => {
     subject.step([99n], 5, false);
     expect([...subject.table.keys().keys]).toEqual([1n, 2n, 4n, 99n]);
     subject.resumed();
+  });
+
+  it("reads decayed counts of 64 bits, as older states have them, and rounds them down", () => {
+    const logarithms = [40.375, 7 + 2 ** -25, 7, 2 ** 31 + 0.75, 2 ** 32 - 8];
+    const scores = logarithms.map((logarithm) => BigInt(logarithm * 2 ** 32));
+    const subject = restored(
+      scores.map((score) => BigInt.asIntN(64, score + 5n)),
+      { kind: "lfuDecay", halfLife: 3 },
+    );
+    const rounded = logarithms.map((logarithm) => decayScore(logarithm) * 2 ** 32);
+    expect([...subject.table.keys().scores]).toEqual(rounded);
+    subject.resumed();
+    subject.step([98n, 99n], 9, false);
+    expect(new Set(subject.table.keys().keys)).toEqual(new Set([1n, 4n, 5n, 98n, 99n]));
   });
 
   it("refuses a Bloom filter for more keys than it can count, also where their number is the capacity", () => {

@@ -17,8 +17,8 @@ namespace pairloom {
 class Lowest {
  public:
   struct Entry {
-    uint64_t score, key;
-    uint32_t row;
+    uint64_t key;
+    uint32_t score, row;
   };
 
   Lowest(const uint64_t* keys, const Scores& scores) : keys_(keys), scores_(scores) {}
@@ -52,13 +52,13 @@ class Lowest {
   }
 
  private:
-  using Order = std::pair<uint64_t, uint64_t>;
+  using Order = std::pair<uint32_t, uint64_t>;  // score, key
   static constexpr uint64_t kLeast = 64, kShare = 128, kMost = uint64_t{1} << 21, kSamples = 4096;
-  static constexpr Order kNoBound{~uint64_t{0}, ~uint64_t{0}};
+  static constexpr Order kNoBound{Scores::kFree, ~uint64_t{0}};
 
   static Order order(const Entry& entry) { return {entry.score, entry.key}; }
   static bool is_later(const Entry& a, const Entry& b) { return order(a) > order(b); }
-  Entry entry_of(uint32_t row) const { return {scores_.get(row), keys_[row], row}; }
+  Entry entry_of(uint32_t row) const { return {keys_[row], scores_.get(row), row}; }
   bool is_current(const Entry& entry) const {
     return keys_[entry.row] == entry.key && scores_.get(entry.row) == entry.score;
   }

@@ -54,13 +54,13 @@ class DynamicTable : public Translation {
 
  private:
   struct Change {
-    uint64_t key, score;
-    uint32_t row, place;  // the place that the row loses, if it is taken from the key and was kept
+    uint64_t key;
+    uint32_t score, row, place;  // the place that the row loses, if it is taken from the key and was kept
     bool given;           // to the key; otherwise taken from it
     bool saved;           // its values are in `saved_`
   };
   struct Touched {
-    uint64_t before;  // score; kFree for a new key
+    uint32_t before;  // score; kFree for a new key
     uint32_t row;
   };
 

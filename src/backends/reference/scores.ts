@@ -1,5 +1,6 @@
 import type { EvictionRule } from "../../graph/translation.js";
 import { lfuScore, usesOf } from "./lfu-score.js";
+import { Rounded } from "./rounded.js";
 
 /** What eviction goes by. */
 export interface Scores {
@@ -12,16 +13,18 @@ export interface Scores {
   restored(saved: bigint): number;
 }
 
-/** The fraction bits of the logarithm that is the score of lfuDecay. */
-const UNIT = 2 ** 32;
-
 export function scoresOf(evict: EvictionRule): Scores {
   if (evict.kind === "lfu") return COUNTS;
-  const after = evict.kind === "lfuDecay" ? decayed(evict.halfLife) : LAST_USE;
-  return { after, shown: (score) => score, saved: BigInt, restored: Number };
+  if (evict.kind === "lfuDecay") return decayed(evict.halfLife);
+  return LAST_USES;
 }
 
-const LAST_USE: Scores["after"] = (_before, _occurrences, step) => step;
+const LAST_USES: Scores = {
+  after: (_before, _occurrences, step) => step,
+  shown: (score) => score,
+  saved: BigInt,
+  restored: Number,
+};
 
 /** Older states have only the occurrences. */
 const COUNTS: Scores = {
@@ -39,16 +42,30 @@ const COUNTS: Scores = {
   },
 };
 
+/** The unit of a logarithm, and the one that it has in the state of a table. */
+const [UNIT, SAVED_UNIT] = [2 ** 25, 2n ** 32n];
+const LOGARITHM = new Rounded(28);
+/** The largest one, which has 64 bits in the state of a table. */
+const MOST = 2 ** 57 - 2 ** 29;
+
 /**
  * With `c = sum 2^(s/h)` over the steps s of the occurrences, `c / 2^(t/h)` is the decayed count at step t: the order of
  * keys by c is theirs by the decayed count at any time, so that nothing changes as time passes. The score is
- * `floor(2^32 log2 c)`, in exactly these operations: all backends have the same bits.
+ * `log2 c`, rounded down to a multiple of 2^-25 and to 28 bits, in exactly these operations: all backends have the same bits. So it
+ * tells single steps apart up to about step 2^27.
  */
-function decayed(halfLife: number): Scores["after"] {
-  return (before, occurrences, step) => {
-    const now = step / halfLife;
-    const count = before === undefined ? 0 : exp2(before / UNIT - now);
-    return Math.floor((now + log2(count + occurrences)) * UNIT);
+function decayed(halfLife: number): Scores {
+  const saved = (score: number) => (BigInt(LOGARITHM.number(score)) * SAVED_UNIT) / BigInt(UNIT);
+  return {
+    after(before, occurrences, step) {
+      const now = step / halfLife;
+      const count = before === undefined ? 0 : exp2(LOGARITHM.number(before) / UNIT - now);
+      const after = Math.floor((now + log2(count + occurrences)) * UNIT);
+      return LOGARITHM.of(Math.min(after, MOST));
+    },
+    shown: (score) => Number(saved(score)),
+    saved: (score) => BigInt.asIntN(64, saved(score)),
+    restored: (saved) => LOGARITHM.of(Number((BigInt.asUintN(64, saved) * BigInt(UNIT)) / SAVED_UNIT)),
   };
 }
 
