@@ -369,37 +369,79 @@ GROUPS = {
 SEQUENCE_TABLES = {**FEATURE_TABLES, "click__cat_0": "cat_0_emb", "click__cat_1": "cat_1_emb", "visit": "cat_1_emb"}
 
 
-class Sequences(Ranker):
-    """Wide & Deep whose deep group has sequences; their tables are not those of its features."""
+class SequenceRanker(Ranker):
+    """Its queries and sequences have other tables than the features of its groups."""
 
-    def __init__(self):
-        super().__init__(5, 4)
+    def __init__(self, output, wide_dim=None):
+        super().__init__(output, wide_dim)
         impl = nn.Module()
         impl.ec_dict = nn.ModuleDict({"4": nn.Module()})
         tables = {name: nn.Embedding(rows, DIM) for name, rows in TABLES.items()}
         impl.ec_dict["4"].embeddings = nn.ModuleDict(tables)
         self.embedding_group.seq_emb_impls = nn.ModuleDict({"__BASE__": impl})
-        click = 2 * DIM + 1
-        encoders = [DIN(click), Windows(click, [1, 2, 3]), SelfAttention(click, 6, 2), SimpleAttention(), Pooling()]
-        self.embedding_group._group_name_to_seq_encoders = nn.ModuleDict({"deep": nn.ModuleList(encoders)})
-        self.deep_mlp = MLP(MIXED_DIM + click + 4 * click + 6 + 2 * DIM, [6, 5])
 
     def entries(self, data, name):
         if name not in SEQUENCE_TABLES:
             return data[name][..., None]
         return self.embedding_group.seq_emb_impls["__BASE__"].ec_dict["4"].embeddings[SEQUENCE_TABLES[name]](data[name])
 
-    def encoded(self, data):
-        for i, encoder in enumerate(self.embedding_group._group_name_to_seq_encoders["deep"]):
-            name = "click" if i < 3 else "visit"
-            query, x = (torch.cat([self.entries(data, each) for each in part], -1) for part in GROUPS[name])
-            lengths = data[f"{name}/lengths"]
-            yield encoder(query, x * mask_of(x, lengths)[:, :, None], lengths)
+    def encoded(self, data, name, encoder):
+        query, x = (torch.cat([self.entries(data, each) for each in part], -1) for part in GROUPS[name])
+        lengths = data[f"{name}/lengths"]
+        return encoder(query, x * mask_of(x, lengths)[:, :, None], lengths)
+
+
+class Sequences(SequenceRanker):
+    """Wide & Deep whose deep group has sequences."""
+
+    def __init__(self):
+        super().__init__(5, 4)
+        click = 2 * DIM + 1
+        encoders = [DIN(click), Windows(click, [1, 2, 3]), SelfAttention(click, 6, 2), SimpleAttention(), Pooling()]
+        self.embedding_group._group_name_to_seq_encoders = nn.ModuleDict({"deep": nn.ModuleList(encoders)})
+        self.deep_mlp = MLP(MIXED_DIM + click + 4 * click + 6 + 2 * DIM, [6, 5])
 
     def forward(self, data):
         wide = self.group(data, SPARSE, "_wide").sum(dim=1, keepdim=True)
-        deep = torch.cat([self.group(data, MIXED), *self.encoded(data)], 1)
-        return wide + self.output(self.deep_mlp(deep))
+        encoders = self.embedding_group._group_name_to_seq_encoders["deep"]
+        encoded = [self.encoded(data, "click" if i < 3 else "visit", each) for i, each in enumerate(encoders)]
+        return wide + self.output(self.deep_mlp(torch.cat([self.group(data, MIXED), *encoded], 1)))
+
+
+# The features of towers.
+USER = ["int_0", "cat_0"]
+ITEM = ["cat_2", "int_1", "cat_1"]
+
+
+class MultiTower(Ranker):
+    def __init__(self):
+        super().__init__(4)
+        user, item = MLP(1 + DIM, [5, 3], act=nn.PReLU), MLP(1 + 2 * DIM, [4], norm=nn.BatchNorm1d)
+        self.towers = nn.ModuleDict({"user": user, "item": item})
+        self.final_mlp = MLP(3 + 4, [4])
+
+    def forward(self, data):
+        towers = [self.towers[name](self.group(data, names)) for name, names in (("user", USER), ("item", ITEM))]
+        return self.output(self.final_mlp(torch.cat(towers, 1)))
+
+
+class MultiTowerDIN(SequenceRanker):
+    """The first tower also has an encoder of a sequence."""
+
+    def __init__(self):
+        super().__init__(4)
+        click = 2 * DIM + 1
+        self.embedding_group._group_name_to_seq_encoders = nn.ModuleDict({"user": nn.ModuleList([Pooling()])})
+        self.towers = nn.ModuleDict({"user": MLP(1 + DIM + click, [5, 3]), "item": MLP(1 + 2 * DIM, [4])})
+        self.din_towers = nn.ModuleList([DIN(click), DIN(DIM)])
+        self.final_mlp = MLP(3 + 4 + click + DIM, [6, 4])
+
+    def forward(self, data):
+        (pooling,) = self.embedding_group._group_name_to_seq_encoders["user"]
+        user = torch.cat([self.group(data, USER), self.encoded(data, "click", pooling)], 1)
+        towers = [self.towers["user"](user), self.towers["item"](self.group(data, ITEM))]
+        attended = [self.encoded(data, name, tower) for name, tower in zip(["click", "visit"], self.din_towers)]
+        return self.output(self.final_mlp(torch.cat([*towers, *attended], 1)))
 
 
 MODELS = {
@@ -415,6 +457,8 @@ MODELS = {
     "mask_net": lambda: MaskNet(True, [6, 4]),
     "mask_net_serial": lambda: MaskNet(False),
     "sequences": Sequences,
+    "multi_tower": MultiTower,
+    "multi_tower_din": MultiTowerDIN,
 }
 
 

@@ -173,6 +173,15 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
     blocks: { count: pick(g, 1, 2), units: 4, reductionRatio: pick(g, 0.1, 2) },
     ...maybe(g, "mlp", () => mlp(g)),
   }),
+  multiTower: (g) => ({
+    towers: Array.from({ length: pick(g, 1, 2) }, () => ({
+      features: group(g),
+      ...sequences(g),
+      ...maybe(g, "mlp", () => mlp(g)),
+    })),
+    ...sequences(g),
+    ...maybe(g, "final", () => mlp(g)),
+  }),
   wideAndDeep: (g) => ({
     wide: { features: group(g) },
     deep: { features: group(g), ...sequences(g), mlp: mlp(g) },

@@ -71,6 +71,15 @@ export const MODELS: Readonly<Record<string, ModelInput>> = {
   dcnV2: { kind: "dcnV2", features, embeddingDim: 8, deep: mlp },
   autoInt: { kind: "autoInt", features, embeddingDim: 8 },
   maskNet: { kind: "maskNet", features, embeddingDim: 8, blocks: { count: 3, units: 32 } },
+  multiTower: {
+    kind: "multiTower",
+    towers: [
+      { features: WORDS, mlp },
+      { features: NUMBERS, mlp },
+    ],
+    embeddingDim: 8,
+    final: mlp,
+  },
   wukong: {
     kind: "wukong",
     sparse,

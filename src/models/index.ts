@@ -13,6 +13,7 @@ import { maskNet } from "./mask-net.js";
 import { matrixFactorization } from "./matrix-factorization.js";
 import { mlpModel } from "./mlp-model.js";
 import type { ModelDefinition } from "./model.js";
+import { multiTower } from "./multi-tower.js";
 import { nfm } from "./nfm.js";
 import { pnn } from "./pnn.js";
 import { wideAndDeep } from "./wide-and-deep.js";
@@ -34,6 +35,7 @@ const MODELS = [
   nfm,
   autoInt,
   maskNet,
+  multiTower,
   wideAndDeep,
   deepfm,
   xdeepfm,

@@ -37,6 +37,7 @@ const MODELS: readonly Record<string, unknown>[] = [
   { kind: "nfm", features: ids, mlp },
   { kind: "autoInt", features: ids },
   { kind: "maskNet", features: ids, blocks: { count: 1, units: 4 } },
+  { kind: "multiTower", towers: [{ features: ["user"], mlp }, { features: ["item", "price"] }] },
   { kind: "wideAndDeep", wide: { features: ids }, deep: { features: ids, mlp } },
   { kind: "deepfm", wide: { features: ids }, deep: { features: ids, mlp } },
   {

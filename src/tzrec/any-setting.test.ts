@@ -92,6 +92,9 @@ const MODELS: Readonly<Record<string, string>> = {
   MaskNetModule:
     "mask_net { mask_net_module { <MaskNetModule> n_mask_blocks: 1 mask_block { hidden_dim: 4 } } }",
   MaskBlock: "mask_net { mask_net_module { n_mask_blocks: 1 mask_block { <MaskBlock> hidden_dim: 4 } } }",
+  MultiTower: `multi_tower { <MultiTower> towers { input: "deep" mlp ${MLP} } final ${MLP} }`,
+  Tower: `multi_tower { towers { <Tower> input: "deep" mlp ${MLP} } final ${MLP} }`,
+  MultiTowerDIN: `multi_tower_din { <MultiTowerDIN> towers { input: "deep" mlp ${MLP} } final ${MLP} }`,
   MLP: `dcn_v2 { cross {} final { <MLP> hidden_units: 4 } }`,
   WuKongLayer: `wukong { final ${MLP} wukong_layers { <WuKongLayer> ${LAYER.slice(1)} }`,
 };

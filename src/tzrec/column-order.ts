@@ -20,6 +20,9 @@ export function columnOrder(
 ): ColumnOrder | undefined {
   if ("dense" in model && model.dense && /^dense_mlp\.0\.weight$/.test(name))
     return { columns: columnsOf(model.dense.features, features), axis: 1 };
+  const [, tower] = /^towers\.(\d+)\.mlp\.0\.weight$/.exec(name) ?? [];
+  if ("towers" in model && tower !== undefined)
+    return { columns: columnsOf(model.towers[Number(tower)].features, features), axis: 1 };
   const axis = axisRules(model).find(([pattern]) => pattern.test(name))?.[1];
   return axis === undefined ? undefined : { columns: columnsOf(groupOf(model), features), axis };
 }

@@ -4,7 +4,10 @@ import {
   isSequence,
   namesOf,
   SEQUENCE_TABLES,
+  type SequenceGroup,
+  sequenceGroup,
   suffixOf,
+  tablesOfSequences,
 } from "./group-sequences.js";
 import type { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
@@ -16,8 +19,11 @@ interface EmbeddedGroup extends GroupSequences {
   readonly embeddingSuffix?: string;
 }
 
-/** A wide group has tables of numbers to itself; TorchEasyRec decides by the type, whatever the name is. */
-type GroupType = "DEEP" | "WIDE";
+/**
+ * A wide group has tables of numbers to itself; TorchEasyRec decides by the type, whatever the name is. A sequence group has a
+ * query and the columns of a sequence: without padding, a group of type JAGGED_SEQUENCE is the same.
+ */
+type GroupType = "DEEP" | "WIDE" | "SEQUENCE";
 
 interface Group {
   readonly features: string[];
@@ -26,6 +32,8 @@ interface Group {
   /** The end of its tables' names in TorchEasyRec: `_deep` of `cat_0_emb_deep`. */
   readonly suffix: string;
   readonly encoders: GroupSequences;
+  /** Of a sequence group. */
+  readonly sequence?: SequenceGroup;
 }
 
 /** The feature groups of a config by name; it records which groups the model uses, and under which names their tables are. */
@@ -33,6 +41,8 @@ export class Groups {
   private readonly groups: ReadonlyMap<string, Group>;
   private readonly used = new Set<string>();
   private readonly suffixes = new Map<string, string>();
+  /** The groups of towers, in their order. */
+  private readonly towers: string[] = [];
 
   constructor(
     private readonly model: Section,
@@ -73,10 +83,27 @@ export class Groups {
     return { features: this.alone(name, "embeddings"), ...this.groups.get(name)!.encoders };
   }
 
-  /** The group whose encoders have parameters below `scope`, such as `deep_sequences`. */
-  ofEncoders(scope: string): string {
+  /** The group that has the parameters of a scope, such as `deep_sequences` or `towers.0`. */
+  ofScope(scope: string): string {
+    const [, tower] = /^towers\.(\d+)/.exec(scope) ?? [];
+    if (tower !== undefined) return this.towers[Number(tower)];
     const [, name = ""] = /^(\w+)_sequences$/.exec(scope) ?? [];
     return this.groups.has(name) ? name : [...this.groups.keys()][0];
+  }
+
+  /** The group of the next tower. @param section names it as its `input` */
+  tower(section: Section): EmbeddedGroup {
+    const name = section.text("input") ?? section.missing("input");
+    if (this.towers.includes(name)) throw section.error("input", TWO_TOWERS);
+    this.towers.push(name);
+    return this.shared(name) ?? this.noInput(section, name);
+  }
+
+  /** The sequence group that a section names as its `input`, and the suffix of its tables. */
+  sequence(section: Section): SequenceGroup & { readonly sequenceSuffix: string } {
+    const name = section.text("input") ?? section.missing("input");
+    const { sequence, suffix } = this.take(name, "SEQUENCE") ?? this.noInput(section, name);
+    return { ...sequence!, sequenceSuffix: tablesOfSequences(suffix) };
   }
 
   /** A group that may share its tables with other groups, or have its own by a suffix. */
@@ -126,10 +153,18 @@ export class Groups {
     const group = this.groups.get(name);
     if (!group || group.type === type) return group;
     throw group.section.error("group_type", {
-      what: `a ${type === "WIDE" ? "wide" : "deep"} group of another type has no counterpart`,
+      what: `a ${type.toLowerCase()} group of another type has no counterpart`,
       got: group.type,
       expected: type,
       next: `Set group_type: ${type} in the group "${name}".`,
+    });
+  }
+
+  private noInput(section: Section, name: string): never {
+    throw section.error("input", {
+      what: `there is no group "${name}"`,
+      expected: [...this.groups.keys()].join(", "),
+      next: "Name one of feature_groups.",
     });
   }
 
@@ -144,9 +179,17 @@ export class Groups {
 
 function groupOf(section: Section, all: readonly ImportedFeature[]): Group {
   const type = section.choice("group_type");
-  if (type !== "DEEP" && type !== "WIDE") throw section.unsupported("group_type", SEQUENCES);
   const suffix = suffixOf(section);
   const features = namesOf(section, all);
+  if (type !== "DEEP" && type !== "WIDE")
+    return {
+      features,
+      section,
+      type: "SEQUENCE",
+      suffix,
+      encoders: {},
+      sequence: sequenceGroup(section, all),
+    };
   const sequence = features.findIndex((name) => isSequence(all, name));
   if (sequence >= 0)
     throw section.error("feature_names", { ...UNENCODED, got: features[sequence] }, sequence);
@@ -156,6 +199,11 @@ function groupOf(section: Section, all: readonly ImportedFeature[]): Group {
 const UNENCODED = {
   what: "a sequence needs an encoder",
   next: "Name it in sequence_groups, and add one of sequence_encoders.",
+};
+
+const TWO_TOWERS = {
+  what: "two towers have this input, of which TorchEasyRec keeps one",
+  next: "Remove one of them, or give it a group of its own.",
 };
 
 const TWICE = {
@@ -172,6 +220,3 @@ function embeddedNumber(section: Section, name: string, index: number): ImportEr
   };
   return section.error("feature_names", report, index);
 }
-
-const SEQUENCES =
-  "Use a group of type DEEP or WIDE, with sequence_groups and sequence_encoders for sequences.";

@@ -17,8 +17,11 @@ export interface GroupSequences {
 const SUFFIX = "_of_sequences";
 export const SEQUENCE_TABLES = `embeddings${SUFFIX}`;
 
+/** The suffix of the tables of queries and sequences. @param suffix of the group */
+export const tablesOfSequences = (suffix: string): string => `${SUFFIX}${suffix}`;
+
 /** The sequences that encoders read. */
-interface SequenceGroup {
+export interface SequenceGroup {
   readonly query: string[];
   readonly columns: string[];
 }
@@ -45,7 +48,7 @@ export function groupSequences(
   if (encoders.length === 0) return {};
   return {
     sequences: encoders.map((encoder) => encoderOf(encoder, groups)),
-    sequenceSuffix: `${SUFFIX}${own[0]}`,
+    sequenceSuffix: tablesOfSequences(own[0]),
   };
 }
 
@@ -54,7 +57,8 @@ function nameOf(group: Section, parent: Section, count: number): string {
   return group.text("group_name") ?? (count === 1 ? parent.text("group_name")! : group.missing("group_name"));
 }
 
-function sequenceGroup(group: Section, all: readonly ImportedFeature[]): SequenceGroup {
+/** The columns of a sequence and the features that they are compared with. @throws ImportError without a sequence */
+export function sequenceGroup(group: Section, all: readonly ImportedFeature[]): SequenceGroup {
   const names = namesOf(group, all);
   const columns = names.filter((name) => isSequence(all, name));
   if (columns.length > 0) return { query: names.filter((name) => !isSequence(all, name)), columns };
@@ -122,12 +126,7 @@ const ENCODERS: Readonly<Record<string, MapEncoder>> = {
     query: needed(settings, query),
     columns,
   }),
-  din_encoder: (settings, { columns, query }) => ({
-    kind: "din",
-    query: needed(settings, query),
-    columns,
-    mlp: scoring(settings),
-  }),
+  din_encoder: targetAttention,
   // There places are counted from the first entry.
   multi_window_din_encoder: (settings, { columns, query }) => ({
     kind: "multiWindowDin",
@@ -164,6 +163,11 @@ function encoderOf(encoder: Section, groups: ReadonlyMap<string, SequenceGroup>)
     expected: [...groups.keys()].join(", "),
     next: "Name one of them.",
   });
+}
+
+/** A `din_encoder` or a tower of `din_towers`, which have the same settings. */
+export function targetAttention(settings: Section, { columns, query }: SequenceGroup): Encoder {
+  return { kind: "din", query: needed(settings, query), columns, mlp: scoring(settings) };
 }
 
 function needed(settings: Section, query: string[]): string[] {

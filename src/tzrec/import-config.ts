@@ -11,7 +11,7 @@ import { parsePipeline } from "./pipeline-text.js";
 import type { Section } from "./section.js";
 
 /** A TorchEasyRec pipeline config, converted. */
-export interface ImportedConfig extends Pick<ImportedModel, "suffixOf" | "groupOfEncoders"> {
+export interface ImportedConfig extends Pick<ImportedModel, "suffixOf" | "groupOf"> {
   /** As a user would write it, without default values. */
   readonly input: ConfigInput;
   /** The same with every default filled in. */
@@ -35,7 +35,7 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const parts = partOptimizers(root.required("train_config").required("dense_optimizer"));
   root.refuseUnread();
   const whole = { data, features: ids.features, model, train };
-  const overrides = overridesOf(parts, resolve(whole as ConfigInput, root), places.groupOfEncoders);
+  const overrides = overridesOf(parts, resolve(whole as ConfigInput, root), places.groupOf);
   const optimizer = { ...train.optimizer, ...(overrides.length > 0 && { overrides }) };
   const input = { ...whole, train: { ...train, optimizer } } as ConfigInput;
   return { input, config: resolve(input, root), features, ...places, warnings: notes.warnings };

@@ -40,7 +40,7 @@ export interface ImportedWeights {
  * @throws ImportError if a weight is missing, has a different shape or is not finite, or the file is damaged
  */
 export async function importWeights(
-  imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOfEncoders">,
+  imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOf">,
   file: string,
   runDir: string,
 ): Promise<ImportedWeights> {
@@ -177,7 +177,7 @@ class StateDict {
   constructor(
     private readonly dict: SafetensorsFile,
     private readonly file: string,
-    private readonly imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOfEncoders">,
+    private readonly imported: Pick<ImportedConfig, "config" | "features" | "suffixOf" | "groupOf">,
   ) {}
 
   result(): Omit<ImportedWeights, "warnings"> {
@@ -219,8 +219,8 @@ class StateDict {
     // TorchEasyRec adds the numbers of a wide group themselves to the logit.
     if (name === "linear.weight")
       return new Float32Array(shape.reduce((product, dim) => product * dim, 1)).fill(1);
-    const { config, groupOfEncoders } = this.imported;
-    const origin = originOf(name, config.model.kind, all, groupOfEncoders);
+    const { config, groupOf } = this.imported;
+    const origin = originOf(name, config.model.kind, all, groupOf);
     const from = origin && this.find([origin.tail]);
     if (!origin || from === undefined) {
       // A bias that TorchEasyRec does not have is zero; anything else that is missing means a different model.

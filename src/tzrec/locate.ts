@@ -99,7 +99,7 @@ function partAt(root: Section, index: string): Place {
 function within([section, name]: Place, where: string): Place {
   const key = where.match(/\w+(?=(?:\[\d+\])*$)/)?.[0] ?? "";
   const own = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const index = Number(/^model\.layers\[(\d+)\]/.exec(where)?.[1] ?? 0);
+  const index = Number(/^model\.\w+\[(\d+)\]/.exec(where)?.[1] ?? 0);
   return section.inside(name, index)?.find(NAMES[key] ?? [own]) ?? [section, name];
 }
 

@@ -1,5 +1,6 @@
 import type { ModelInput } from "../models/index.js";
 import { Groups } from "./feature-groups.js";
+import { targetAttention } from "./group-sequences.js";
 import { initializerOf } from "./initializers.js";
 import type { ImportedFeature } from "./map-features.js";
 import { mlp } from "./map-mlp.js";
@@ -12,8 +13,8 @@ export interface ImportedModel {
   readonly model: ModelInput;
   /** See {@link Groups.suffixOf}. */
   readonly suffixOf: (tables: string) => string;
-  /** See {@link Groups.ofEncoders}. */
-  readonly groupOfEncoders: (scope: string) => string;
+  /** See {@link Groups.ofScope}. */
+  readonly groupOf: (scope: string) => string;
 }
 
 /** `model_config`. @throws ImportError */
@@ -36,7 +37,7 @@ export function mapModel(root: Section, features: readonly ImportedFeature[]): I
   return {
     model: mapped,
     suffixOf: (tables) => groups.suffixOf(tables),
-    groupOfEncoders: (scope) => groups.ofEncoders(scope),
+    groupOf: (scope) => groups.ofScope(scope),
   };
 }
 
@@ -108,6 +109,21 @@ const MODELS: Readonly<Record<string, Mapper>> = {
     };
   },
 
+  multi_tower: towers,
+
+  multi_tower_din(settings, groups) {
+    const din = settings.sections("din_towers").map((section) => ({ section, ...groups.sequence(section) }));
+    const odd = din.find(({ sequenceSuffix }) => sequenceSuffix !== din[0].sequenceSuffix);
+    if (odd) throw odd.section.error("input", OTHER_TABLES);
+    return {
+      ...towers(settings, groups),
+      ...(din.length > 0 && {
+        sequences: din.map(({ section, ...group }) => targetAttention(section, group)),
+        sequenceSuffix: din[0].sequenceSuffix,
+      }),
+    };
+  },
+
   mask_net(settings, groups) {
     const net = settings.required("mask_net_module");
     const block = net.required("mask_block");
@@ -128,6 +144,22 @@ const MODELS: Readonly<Record<string, Mapper>> = {
 
 /** The models that have a counterpart, by their names in TorchEasyRec. */
 export const SUPPORTED_MODELS = Object.keys(MODELS);
+
+const OTHER_TABLES = {
+  what: "the group of this tower has another embedding_name_suffix than that of the first of din_towers",
+  next: "Give the groups of all din_towers one suffix.",
+};
+
+function towers(settings: Section, groups: Groups): Extract<ModelInput, { kind: "multiTower" }> {
+  return {
+    kind: "multiTower",
+    towers: settings.sections("towers").map((tower) => {
+      const own = tower.section("mlp");
+      return { ...groups.tower(tower), ...(own && { mlp: mlp(own) }) };
+    }),
+    final: mlp(settings.required("final")),
+  };
+}
 
 /** The width of a mask's hidden layer. TorchEasyRec prefers the ratio, which is 1 where the file has none. */
 function aggregation(block: Section): { reductionRatio?: number; aggregationUnits?: number } {

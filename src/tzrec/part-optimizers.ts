@@ -9,7 +9,7 @@ import { denseOptimizer, type MappedDense } from "./map-optimizers.js";
 import type { Section } from "./section.js";
 import { originOf } from "./weight-names.js";
 
-type GroupOfEncoders = ImportedModel["groupOfEncoders"];
+type GroupOfEncoders = ImportedModel["groupOf"];
 type Override = NonNullable<NonNullable<TrainInput["optimizer"]>["overrides"]>[number];
 
 /** An optimizer of the dense weights whose whole names in TorchEasyRec match a regular expression. */
@@ -46,10 +46,10 @@ function patternOf(part: Section): RegExp {
 export function overridesOf(
   parts: readonly PartOptimizer[],
   config: Config,
-  groupOfEncoders: GroupOfEncoders,
+  groupOf: GroupOfEncoders,
 ): Override[] {
   if (parts.length === 0) return [];
-  const names = trainedNames(config, groupOfEncoders);
+  const names = trainedNames(config, groupOf);
   return parts.flatMap(({ section, pattern, optimizer, l2 }, i) => {
     const isTaken = (name: string) => parts.slice(0, i).some((other) => other.pattern.test(name));
     const matched = [...names].filter(([, there]) => pattern.test(there) && !isTaken(there));
@@ -61,11 +61,11 @@ export function overridesOf(
 }
 
 /** The dense weights of the model, and their names in TorchEasyRec. */
-function trainedNames(config: Config, groupOfEncoders: GroupOfEncoders): Map<string, string> {
+function trainedNames(config: Config, groupOf: GroupOfEncoders): Map<string, string> {
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(config.features)));
   const dense = parametersOf(graph).filter(({ role }) => role === "dense");
   const all = new Set(parametersOf(graph).map(({ name }) => name));
-  const pairs = dense.map(({ name }) => [name, nameThere(name, config, all, groupOfEncoders)] as const);
+  const pairs = dense.map(({ name }) => [name, nameThere(name, config, all, groupOf)] as const);
   return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
@@ -73,12 +73,12 @@ function nameThere(
   name: string,
   config: Config,
   all: ReadonlySet<string>,
-  groupOfEncoders: GroupOfEncoders,
+  groupOf: GroupOfEncoders,
 ): string | undefined {
   const [, feature, part = "scale"] =
     /^dense_embeddings\.(.+?)(?:\.(scale|mix|meta))?\.weight$/.exec(name) ?? [];
   if (feature !== undefined) return embeddingName(feature, part, config.features);
-  const origin = originOf(name, config.model.kind, all, groupOfEncoders);
+  const origin = originOf(name, config.model.kind, all, groupOf);
   return origin && `model.${origin.tail}`;
 }
 

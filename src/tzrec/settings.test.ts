@@ -663,6 +663,36 @@ describe("what is refused, with path and line, the model first", () => {
       11,
       "model_config.feature_groups[0].sequence_encoders[0].din_encoder.attn_mlp.use_bn",
     ],
+    ...(
+      [
+        ["a tower without a group", 'towers { input: "x" mlp { hidden_units: 4 } }', "towers[1].input"],
+        ["two towers of one group", 'towers { input: "all" mlp { hidden_units: 4 } }', "towers[1].input"],
+        [
+          "a tower of a deep group as one of a sequence",
+          'din_towers { input: "all" attn_mlp { hidden_units: 4 } }',
+          undefined,
+        ],
+        [
+          "towers of sequences with other tables",
+          'din_towers { input: "s" attn_mlp { hidden_units: 4 } } din_towers { input: "t" attn_mlp { hidden_units: 4 } }',
+          "din_towers[1].input",
+        ],
+      ] as const
+    ).map(
+      ([what, more, path]): Refused => [
+        what,
+        {
+          features: clicks("pooling_encoder {}").features,
+          model: `multi_tower_din { towers { input: "all" mlp { hidden_units: 4 } } ${more} final { hidden_units: 4 } }`,
+          more: `feature_groups { group_name: "s" group_type: SEQUENCE feature_names: ["i", "c"] }
+            feature_groups { group_name: "t" group_type: SEQUENCE feature_names: ["i", "c"] embedding_name_suffix: "t" }`,
+        },
+        path === undefined ? 11 : 12,
+        path === undefined
+          ? "model_config.feature_groups[0].group_type"
+          : `model_config.multi_tower_din.${path}`,
+      ],
+    ),
     [
       "a masked feature",
       {

@@ -54,6 +54,7 @@ const MLPS: readonly (readonly [RegExp, string])[] = [
   [/^backbone_mlp\./, "backbone"],
   [/^layers\.(\d+)\.interaction\.mlp\./, "_wukong_layers.$1.fmb.mlp"],
   [/^mlp\./, "mask_net_layer.top_mlp"],
+  [/^(towers\.\d+)\.mlp\./, "$1"],
 ];
 
 /** Modules that a model calls otherwise than the others. */
@@ -78,33 +79,36 @@ const NORM_NAMES: Readonly<Record<string, string>> = {
  * @param name of a parameter that is not a table
  * @param model its kind in Pairloom
  * @param all the names of all parameters of the model
- * @param groupOfEncoders the group whose encoders of sequences have parameters below a scope, such as `deep_sequences`
+ * @param groupOf the group that has the parameters of a scope, such as `deep_sequences` or `towers.0`
  */
 export function originOf(
   name: string,
   model: string,
   all: ReadonlySet<string>,
-  groupOfEncoders: (scope: string) => string,
+  groupOf: (scope: string) => string,
 ): WeightOrigin | undefined {
-  const [, scope, encoder, part] = /^(\w*sequences)\.(\d+)\.(.+)$/.exec(name) ?? [];
-  if (scope !== undefined)
-    return encoderOrigin(`${ENCODERS}.${groupOfEncoders(scope)}.${encoder}`, part, all);
+  const [, scope, encoder, part] = /^((?:towers\.\d+\.)?\w*sequences)\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (scope === "sequences" && model === "multiTower")
+    return encoderOrigin(`${DIN_TOWERS}.${encoder}`, part, all);
+  if (scope !== undefined) return encoderOrigin(`${ENCODERS}.${groupOf(scope)}.${encoder}`, part, all);
   if (name === "linear.bias" && all.has("output.bias")) return undefined;
   const origin = ruleFor(name) ?? mlpRule(name, all);
   if (!origin) return undefined;
-  const [module] = origin.tail.split(".");
+  const tail = origin.tail.replace(/^towers\.\d+/, (tower) => `towers.${groupOf(tower)}`);
+  const [module] = tail.split(".");
   const optional = name === "output.bias" && WITHOUT_OUTPUT_BIAS.includes(model);
   return {
     ...origin,
     ...(optional && { optional }),
-    tail: origin.tail.replace(module, OWN_NAMES[model]?.[module] ?? module),
+    tail: tail.replace(module, OWN_NAMES[model]?.[module] ?? module),
   };
 }
 
 const ENCODERS = "embedding_group._group_name_to_seq_encoders";
+const DIN_TOWERS = "din_towers";
 
 /** Biases that have no effect, because a softmax takes them away. Those of multi_window_din_encoder have one. */
-export const WITHOUT_EFFECT = new RegExp(`${ENCODERS}\\.\\w+\\.\\d+\\.(_key|linear)\\.bias$`);
+export const WITHOUT_EFFECT = new RegExp(`(${ENCODERS}\\.\\w+|${DIN_TOWERS})\\.\\d+\\.(_key|linear)\\.bias$`);
 
 const PROJECTIONS = ["query", "key", "value"];
 
