@@ -49,3 +49,13 @@ function formatReport({ what, where, got, expected, next }: ErrorReport): string
   if (next !== undefined) lines.push(`  next:     ${next}`);
   return lines.join("\n");
 }
+
+/** Works, then cleans up. Where both fail, the error of the work is thrown: the other one follows from it, or says less. */
+export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
+  const done = await work().catch(async (error) => {
+    await cleanUp().catch(() => {});
+    throw error;
+  });
+  await cleanUp();
+  return done;
+}

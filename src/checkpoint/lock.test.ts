@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -105,4 +106,21 @@ it("goes to one of many that want a stale one at the same time", async () => {
   expect(sound.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   for (const lock of locks) await lock.release();
   expect(readdirSync(run)).toEqual([]);
+});
+
+it("keeps the error of the work that it was for, also where the lock cannot be removed", async () => {
+  const blocked = () => {
+    rmSync(path);
+    mkdirSync(path); // what a file operation refuses
+  };
+  const work = async () => {
+    blocked();
+    throw new Error("of the work");
+  };
+  await expect(RunLock.holding(run, work)).rejects.toThrow("of the work");
+  rmSync(path, { recursive: true });
+  await expect(RunLock.holding(run, async () => blocked())).rejects.toThrow(/writer\.lock/);
+  rmSync(path, { recursive: true });
+  expect(await RunLock.holding(run, async (lock) => lock.check().then(() => 7))).toBe(7);
+  expect(existsSync(path)).toBe(false);
 });

@@ -4,7 +4,7 @@ import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises"
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError, cleanedUp } from "../errors.js";
 import { exists, onDisk, readText, unlessAbsent } from "./disk.js";
 import { makeDirectory, temporaryName } from "./durable.js";
 
@@ -59,6 +59,15 @@ export class RunLock {
       if (file) return new RunLock(path, file, text);
       await unlessAbsent(removeStale(path));
     }
+  }
+
+  /** Works with the lock, then releases it. */
+  static async holding<T>(runDir: string, work: (lock: RunLock) => Promise<T>): Promise<T> {
+    const lock = await RunLock.acquire(runDir);
+    return cleanedUp(
+      () => work(lock),
+      () => lock.release(),
+    );
   }
 
   /** @throws CheckpointError if another process has taken the lock over, as after a long suspension of this one */

@@ -15,6 +15,12 @@ const MACHINE_CODES = [
   "ENOTDIR",
   "EMFILE",
   "ENFILE",
+  "EBUSY",
+  "EFBIG",
+  "EIO",
+  "ENXIO",
+  "ESTALE",
+  "ETIMEDOUT",
 ];
 
 export function exitCodeOf(error: unknown): number {

@@ -7,7 +7,8 @@ import type { FloatColumn } from "../columns/columns.js";
 import { DataError } from "../errors.js";
 import { type FeatureInput, featuresSchema } from "../features/schema/features.js";
 import { type DataInput, dataSchema } from "./data-config.js";
-import { readQuarantine } from "./pack/quarantine.js";
+import { packInto } from "./pack/prepared.js";
+import { Quarantine, readQuarantine } from "./pack/quarantine.js";
 import { prepareData } from "./prepare.js";
 import { Duck, quoteText } from "./source/duckdb.js";
 
@@ -305,4 +306,29 @@ describe("lists that are refused", () => {
     const path = write("brackets.csv", `v,y\n1,1\n${rows.join("")}`);
     for (const feature of [buckets, words, weighted]) expect(await refused(path, feature)).toEqual(cells);
   });
+});
+
+it("names the packed data that a disk does not take, whatever the system says", async () => {
+  const directory = join(folder, "unwritten");
+  const packing = (path: string) =>
+    packInto(directory, async (temporary) => writeFileSync(join(temporary, path), ""));
+  const error = await errorOf(packing("no/file"));
+  expect(error).toBeInstanceOf(DataError);
+  expect(error.message).toMatch(/unwritten: packed data cannot be written\n.*ENOENT.*\n.*data\.cacheDir/);
+  const elsewhere = packInto(directory, async () => void readFileSync(join(folder, "no-vocabulary")));
+  expect((await errorOf(elsewhere)).message).toMatch(/^ENOENT.*no-vocabulary/);
+  expect((await errorOf(packInto(join(folder, "no/packed"), async () => {}))).message).toMatch(
+    /cannot be written/,
+  );
+});
+
+it("has an error of the file of refused rows for who writes to it or closes it, and not for the process", async () => {
+  for (const use of [
+    (file: Quarantine) => file.add({ reason: "x", value: null }),
+    (file: Quarantine) => file.close(),
+  ]) {
+    const file = new Quarantine(folder);
+    await new Promise((done) => setTimeout(done, 50));
+    expect((await errorOf(use(file))).message).toMatch(/EISDIR/);
+  }
 });

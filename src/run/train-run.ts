@@ -94,11 +94,9 @@ class Run {
     const { runDir } = this.options;
     if (!this.leads) return this.runLocked(undefined);
     refuseFile(runDir);
-    const lock = await RunLock.acquire(runDir);
     try {
-      return await this.runLocked(lock);
+      return await RunLock.holding(runDir, (lock) => this.runLocked(lock));
     } finally {
-      await lock.release();
       removeIfEmpty(runDir);
     }
   }

@@ -65,16 +65,16 @@ export class SeedsTrainer {
 
   /** @throws what `Trainer.run` throws */
   async run(): Promise<TrainingResult> {
-    const { runDir, lock: held, resume } = this.options;
-    const lock = this.leads ? (held ?? (await RunLock.acquire(runDir))) : undefined;
-    try {
-      if (resume && this.leads) await this.resume();
-      const members = await this.trainMembers();
-      await lock?.check();
-      return await this.finish(members);
-    } finally {
-      if (!held) await lock?.release();
-    }
+    const { runDir, lock } = this.options;
+    if (lock || !this.leads) return this.runLocked(lock);
+    return RunLock.holding(runDir, (held) => this.runLocked(held));
+  }
+
+  private async runLocked(lock: RunLock | undefined): Promise<TrainingResult> {
+    if (this.options.resume && this.leads) await this.resume();
+    const members = await this.trainMembers();
+    await lock?.check();
+    return this.finish(members);
   }
 
   /** Whether this process writes the model of the members. The others train them with it. */

@@ -2,7 +2,7 @@ import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/bac
 import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { SOLO, type World } from "../distributed/world.js";
-import { messageOf } from "../errors.js";
+import { cleanedUp, messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
@@ -184,12 +184,12 @@ export class Trainer {
    */
   async run(): Promise<TrainingResult> {
     const { runDir, lock } = this.options;
-    if (this.leads) this.lock = lock ?? (await RunLock.acquire(runDir));
-    try {
-      return await this.runLocked();
-    } finally {
-      if (!lock) await this.lock?.release();
-    }
+    const withLock = (held: RunLock) => {
+      this.lock = held;
+      return this.runLocked();
+    };
+    if (!this.leads) return this.runLocked();
+    return lock ? withLock(lock) : RunLock.holding(runDir, withLock);
   }
 
   private async runLocked(): Promise<TrainingResult> {
@@ -340,12 +340,9 @@ export class Trainer {
   private async publishing<T>(resumed: boolean, train: () => Promise<T>): Promise<T> {
     const { publish, metric } = this.options.config.train;
     if (!publish) return train();
-    this.publisher = await openVersions(this.world, this.state, publish, metric, resumed);
-    try {
-      return await train();
-    } finally {
-      await this.publisher.close();
-    }
+    const publisher = await openVersions(this.world, this.state, publish, metric, resumed);
+    this.publisher = publisher;
+    return cleanedUp(train, () => publisher.close());
   }
 
   /** Publishes the current state, unless this step is already published. */

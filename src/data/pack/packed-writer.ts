@@ -76,7 +76,7 @@ export class PackedWriter {
   /** Closes all files after a failure. */
   async abandon(): Promise<void> {
     await this.writing.catch(() => {});
-    await this.quarantine.close();
+    await this.quarantine.close().catch(() => {});
     for (const file of this.files.values()) await file.close();
   }
 

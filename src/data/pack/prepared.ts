@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { messageOf, PairloomError } from "../../errors.js";
+import { DataError, messageOf, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
 import type { SplitStarts } from "../split/split-query.js";
@@ -82,21 +82,43 @@ export function openCached(
 /**
  * Packs into a directory of another name, which is renamed when it is complete. After a failure only its quarantine is kept.
  * @param write writes the splits, and the manifest by {@link writePrepared}
+ * @throws DataError also where the disk fails
  */
 export async function packInto(
   directory: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<PreparedData> {
   const temporary = partialDirectory(directory);
-  mkdirSync(temporary);
   try {
+    mkdirSync(temporary);
     await write(temporary);
     publish(temporary, directory);
   } catch (error) {
-    keepQuarantine(temporary, directory);
-    throw error;
+    try {
+      keepQuarantine(temporary, directory);
+    } catch {} // the first error says more
+    throw isFrom(temporary, error) ? unwritten(directory, error) : error;
   }
   return openPrepared(directory, false);
+}
+
+/** True for errors of the operating system, those without a path too, but for those of files elsewhere. */
+function isFrom(folder: string, error: unknown): error is NodeJS.ErrnoException {
+  return (
+    error instanceof Error && "syscall" in error && (!("path" in error) || `${error.path}`.startsWith(folder))
+  );
+}
+
+function unwritten(directory: string, error: Error): DataError {
+  return new DataError(
+    {
+      what: "packed data cannot be written",
+      where: directory,
+      got: error.message,
+      next: "Free space on this disk or repair it, or set another data.cacheDir. Then repeat the command.",
+    },
+    { cause: error },
+  );
 }
 
 /** Writes the manifest that {@link openPrepared} reads. */

@@ -58,9 +58,14 @@ export class Quarantine {
   readonly reasons: Record<string, number> = {};
   private readonly stream: WriteStream;
   private waiting: QuarantinedRow[] = [];
+  /** Of the file. Whoever writes next gets it, or who closes. */
+  private failure: Error | undefined;
 
   constructor(readonly path: string) {
     this.stream = createWriteStream(path);
+    this.stream.on("error", (error) => {
+      this.failure = error;
+    });
   }
 
   /** The first rows, until their places are known. */
@@ -88,6 +93,7 @@ export class Quarantine {
   }
 
   async close(): Promise<void> {
+    if (this.failure) throw this.failure;
     if (this.stream.closed) return;
     await this.writeWaiting();
     this.stream.end();
@@ -100,6 +106,7 @@ export class Quarantine {
   }
 
   private async write(row: QuarantinedRow): Promise<void> {
+    if (this.failure) throw this.failure;
     if (!this.stream.write(quarantineLine(row))) await once(this.stream, "drain");
   }
 }

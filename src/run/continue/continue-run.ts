@@ -28,12 +28,7 @@ export async function continueRun(options: ContinueOptions): Promise<ContinueRes
   const { runDir, world = SOLO } = options;
   if (world.rank > 0) return new Continuation(options, world).run();
   refuseFile(runDir);
-  const lock = await RunLock.acquire(runDir);
-  try {
-    return await new Continuation(options, world, lock).run();
-  } finally {
-    await lock.release();
-  }
+  return RunLock.holding(runDir, (lock) => new Continuation(options, world, lock).run());
 }
 
 class Continuation {

@@ -102,15 +102,12 @@ class Search {
 
   async run(): Promise<SearchReport> {
     const { runDir, resume } = this.options;
-    const lock = await RunLock.acquire(runDir);
-    try {
+    return RunLock.holding(runDir, async () => {
       if (resume) this.results = await readRecord(runDir, this.plan);
       else refuseSearch(runDir);
       await writeRecord(runDir, this.plan, this.results);
-      return await this.searchLocked();
-    } finally {
-      await lock.release();
-    }
+      return this.searchLocked();
+    });
   }
 
   private async searchLocked(): Promise<SearchReport> {
