@@ -57,7 +57,7 @@ export const serveOptions = {
   work: {
     type: "string",
     valueHint: "ms",
-    description: `How long a request may wait, by the pace of those before it; others get 503 (default ${DEFAULT_LIMITS.work})`,
+    description: `How long a request may wait under lasting load; others get 503 (default ${DEFAULT_LIMITS.work})`,
   },
   deadline: {
     type: "string",

@@ -46,8 +46,8 @@ const HEADERS = {
 export function behindGate(listener: RequestListener, { queue, onRefusal, answers }: Gate): RequestListener {
   return (request, response) => {
     answers.add(response);
-    const path = queue.isFull ? scoringPath(request) : undefined;
-    if (path === undefined) return listener(request, response);
+    const path = scoringPath(request);
+    if (path === undefined || !queue.refuses()) return listener(request, response);
     response.writeHead(503, HEADERS).end(BODY);
     onRefusal(path);
   };

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ScoringQueue } from "./scoring-queue.js";
 import type { Version } from "./version.js";
 
-/* With a clock of its own, which moves when something is scored: no test waits, or depends on the machine. */
+/* With a clock of its own, which moves when something is scored or refused: no test waits, or depends on the machine. */
 
 let now = 0;
 beforeEach(() => {
@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.restoreAllMocks());
 
-const LIMITS = { waiting: 1000, work: 20, deadline: 1000 };
+const LIMITS = { waiting: 1000, work: 10, deadline: 1000 };
 
 /** A version that takes so many milliseconds for each request to rank. */
 const taking = (milliseconds: number) =>
@@ -24,70 +24,125 @@ const taking = (milliseconds: number) =>
     },
   }) as unknown as Version;
 
-/** Offers many requests in each turn of the event loop. @returns the waits of those that were accepted, without those of the first turns */
-async function overloaded(milliseconds: number, turns = 200, offered = 50): Promise<number[]> {
-  const queue = new ScoringQueue(LIMITS, () => undefined);
-  const version = taking(milliseconds);
-  const waits: number[] = [];
-  for (let turn = 0; turn < turns; turn++) {
-    for (let i = 0; i < offered && !queue.isFull; i++) {
-      const arrived = now;
-      const scored = queue.rank(version, { items: [] }, 1);
-      if (turn > turns / 2) void scored.then(() => waits.push(now - arrived));
-    }
-    now += 1;
-    await new Promise((done) => setImmediate(done));
-  }
-  return waits;
+/** Requests that arrive at a rate in an event loop, which pauses now and then. All in milliseconds. */
+interface Arriving {
+  /** The time of scoring them, by the time in which they arrive. */
+  readonly load: number;
+  /** The time of one. */
+  readonly each?: number;
+  readonly refusal?: number;
+  readonly pauses?: { readonly every: number; readonly of: number };
+  readonly last: number;
 }
 
-it.each([0.1, 0.5, 2])(
-  "lets a request of %d ms wait about as long as the limit, and no longer than twice",
-  async (each) => {
-    const waits = (await overloaded(each)).sort((a, b) => a - b);
-    expect(waits.length).toBeGreaterThan(50);
-    expect(waits.at(-1)).toBeLessThan(2 * Math.max(LIMITS.work, 16 * each));
-    expect(waits[Math.floor(waits.length / 2)]).toBeGreaterThan(LIMITS.work / 4);
-  },
-);
-
-it("gives those that wait at least a quarter of the time, however much there is beside them", async () => {
-  const queue = new ScoringQueue(LIMITS, () => undefined);
-  let [beside, answered] = [0, 0];
-  for (let turn = 0; turn < 100; turn++) {
-    for (let i = 0; i < 50 && !queue.isFull; i++)
-      void queue.rank(taking(1), { items: [] }, 1).then(() => answered++);
-    now += 10;
-    beside += 10;
-    await new Promise((done) => setImmediate(done));
+/** @returns the ages of those that were answered, from when they were sent, ascending; how many were refused; how many pauses there were */
+async function served({ load, each = 0.5, refusal = 0.05, pauses, last }: Arriving, queue = newQueue()) {
+  const [ages, begun]: [number[], number] = [[], now];
+  let [sent, refused, paused] = [0, 0, 0];
+  const due = () => begun + (sent * each) / load;
+  for (; now < begun + last; await new Promise((done) => setImmediate(done))) {
+    if (pauses && now - begun > pauses.every * (paused + 1)) {
+      now += pauses.of;
+      paused++;
+    }
+    for (const looked = now; due() <= looked; sent++) {
+      const arrived = due();
+      if (queue.refuses()) {
+        now += refusal;
+        refused++;
+      } else {
+        const scored = queue.rank(taking(each), { items: [] }, 1);
+        scored.then(
+          () => ages.push(now - arrived),
+          () => refused++,
+        );
+      }
+    }
+    if (queue.waiting === 0) now = due();
   }
-  // Not yet in the turns in which the queue fills.
-  expect(answered).toBeGreaterThan(0.3 * beside);
+  return { ages: ages.sort((a, b) => a - b), refused, paused };
+}
+
+const newQueue = (limits: Partial<typeof LIMITS> = {}) =>
+  new ScoringQueue({ ...LIMITS, ...limits }, () => undefined);
+
+describe("under lasting load", () => {
+  it.each([
+    [0.2, 10],
+    [0.5, 10],
+    [0.5, 40],
+    [2, 10],
+  ])("requests of %d ms wait about %d ms at most", async (each, work) => {
+    const queue = newQueue({ work });
+    const load = { load: 5, each, refusal: each / 20 };
+    await served({ ...load, last: 1000 }, queue);
+    const { ages, refused } = await served({ ...load, last: 1000 }, queue);
+    expect(ages.length + refused).toBeGreaterThan((4.9 * 1000) / each);
+    expect(ages.at(-1)).toBeLessThan(1.5 * work);
+    expect(ages[Math.floor(ages.length / 2)]).toBeGreaterThan(work / 4);
+  });
+
+  it("all time goes to those that wait, but for that of refusing", async () => {
+    const { ages, refused } = await served({ load: 5, last: 5000 });
+    expect(0.5 * ages.length + 0.05 * refused).toBeGreaterThan(0.95 * 5000);
+  });
+
+  it("a pause makes those late that wait already, and few others", async () => {
+    const pauses = { every: 1000, of: 60 };
+    const queue = newQueue();
+    await served({ load: 5, last: 1000 }, queue);
+    const { ages, paused } = await served({ load: 5, pauses, last: 8000 }, queue);
+    expect(paused).toBe(7);
+    // 10 milliseconds are the work of 20, and one of two that arrived in the pause may wait.
+    expect(ages.filter((age) => age > 15).length).toBeLessThan((20 + 4) * paused);
+  });
+
+  it("it is over half a second after the last refusal: then a burst is not refused", async () => {
+    const queue = newQueue();
+    const burst = () => {
+      const offered = Array.from({ length: 100 }, async () => queue.rank(taking(0.5), { items: [] }, 1));
+      return Promise.allSettled(offered).then(
+        (all) => all.filter(({ status }) => status === "rejected").length,
+      );
+    };
+    await served({ load: 5, last: 600 }, queue);
+    await served({ load: 0.5, last: 300 }, queue);
+    expect(await burst()).toBeGreaterThan(70);
+    await served({ load: 0.5, last: 600 }, queue);
+    expect(await burst()).toBe(0);
+  });
 });
 
-it("is not full for one that waits behind nothing, whatever has happened before", async () => {
-  const queue = new ScoringQueue(LIMITS, () => undefined);
-  await queue.rank(taking(5000), { items: [] }, 1);
-  expect(queue.isFull).toBe(false);
-});
+describe("below the knee", () => {
+  it("nothing is refused, also after a pause, and its work is soon done", async () => {
+    const { ages, refused, paused } = await served({
+      load: 0.7,
+      pauses: { every: 1000, of: 100 },
+      last: 5000,
+    });
+    expect([paused, refused]).toEqual([4, 0]);
+    expect(ages.at(-1)).toBeLessThan(100 + 5);
+    // What has arrived in 100 milliseconds, and until that is scored, in 100 * 0.7 / 0.3.
+    const late = ages.filter((age) => age > 5).length;
+    expect(late).toBeLessThan((paused * 100 * (1 + 0.7 / 0.3) * 0.7) / 0.5);
+  });
 
-it("does not count a pause as work that waits, in a turn or between two", async () => {
-  const queue = new ScoringQueue(LIMITS, () => undefined);
-  const all = [200, 200, 1].map((each) => queue.rank(taking(each), { items: [] }, 1));
-  await all[0];
-  now += 300;
-  await all[1];
-  expect(queue.waiting).toBe(1);
-  expect(queue.isFull).toBe(false);
-  await all[2];
-});
+  it("one that waits behind nothing is not refused, whatever has happened before", async () => {
+    const queue = newQueue();
+    await queue.rank(taking(5000), { items: [] }, 1);
+    expect(queue.refuses()).toBe(false);
+  });
 
-it("lets as many wait after a pause as before it", async () => {
-  const queue = new ScoringQueue(LIMITS, () => undefined);
-  for (let i = 0; i < 200; i++) await queue.rank(taking(0.5), { items: [] }, 1);
-  await queue.rank(taking(300), { items: [] }, 1);
-  // 20 milliseconds of 0.5 are 40; a pace of 30 would let no more than 16 wait.
-  const waiting = Array.from({ length: 30 }, () => queue.rank(taking(0.5), { items: [] }, 1));
-  expect(queue.isFull).toBe(false);
-  await Promise.all(waiting);
+  it("sixteen clients are not refused, however long their requests take", async () => {
+    const queue = newQueue();
+    let refused = 0;
+    const client = async () => {
+      for (let i = 0; i < 50; i++) {
+        if (queue.refuses()) refused++;
+        else await queue.rank(taking(60), { items: [] }, 1).catch(() => refused++);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, client));
+    expect(refused).toBe(0);
+  });
 });

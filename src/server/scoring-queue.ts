@@ -1,5 +1,6 @@
 import type { Rows } from "../serve/cells.js";
 import type { RankedItem, RankRequest } from "../serve/rank.js";
+import { Admission } from "./admission.js";
 import { busy, waitedTooLong } from "./refusals.js";
 import type { Limits } from "./settings.js";
 import type { Version } from "./version.js";
@@ -12,9 +13,7 @@ interface Job {
   /** Rows, or items. */
   readonly size: number;
   readonly rows?: readonly Row[];
-  /** When it arrived, and the milliseconds of scoring until then. */
   readonly arrived: number;
-  readonly scoredBefore: number;
   readonly score: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
@@ -23,15 +22,7 @@ interface Job {
 /** Rows that are scored in one call. */
 const MOST_ROWS = 1024;
 /** Milliseconds of scoring after which the event loop accepts, refuses and answers other requests. */
-const SLICE = 4;
-/** Milliseconds that a job takes, before one has been measured. */
-const FIRST_PACE = 0.1;
-/** So many may wait whatever the pace is: the first requests of a process take many times as long as later ones. */
-const FEW = 16;
-/** Milliseconds beside scoring, by one of scoring, under overload. */
-const BESIDE = 3;
-/** The share of the newest measurement in the pace, of which it is at most this multiple: it may be a pause of the process. */
-const [NEWEST, MOST] = [0.1, 2];
+const SLICE = 1;
 
 /**
  * Scores the requests that arrive in one turn of the event loop after they all have arrived, those for the same version together:
@@ -40,30 +31,22 @@ const [NEWEST, MOST] = [0.1, 2];
 export class ScoringQueue {
   private jobs: Job[] = [];
   private scheduled = false;
-  /** Milliseconds a job that others wait for, with what the event loop does in between. */
-  private pace = FIRST_PACE;
-  /** Milliseconds of scoring so far: a pause of the process is no work that waits. */
-  private scored = 0;
-  /** When the last turn has ended, and whether it has left jobs. */
-  private ended = 0;
-  private isBehind = false;
+  private readonly admission: Admission;
 
   constructor(
     private readonly limits: Pick<Limits, "waiting" | "work" | "deadline">,
     private readonly onBatch: (rows: number) => void,
-  ) {}
+  ) {
+    this.admission = new Admission(limits);
+  }
 
   get waiting(): number {
     return this.jobs.length;
   }
 
-  /** True if one more request would wait too long, by the pace of those before it, or if one has waited too long. */
-  get isFull(): boolean {
-    const { waiting, work } = this.limits;
-    const { jobs, pace, scored } = this;
-    if (jobs.length === 0) return false;
-    const isLong = jobs.length >= Math.min(waiting, Math.max(FEW, work / pace));
-    return isLong || scored - jobs[0].scoredBefore > work;
+  /** True if one more request would wait too long. The caller then refuses it. */
+  refuses(): boolean {
+    return this.admission.refuses(this.jobs.length);
   }
 
   /**
@@ -82,30 +65,21 @@ export class ScoringQueue {
 
   /** @throws RequestError if the queue is full */
   private add<T>(job: Pick<Job, "version" | "size" | "rows"> & { score: () => T }): Promise<T> {
-    if (this.isFull) throw busy();
+    if (this.refuses()) throw busy();
     if (!this.scheduled) setImmediate(() => this.run());
     this.scheduled = true;
     return new Promise<T>((resolve, reject) => {
-      const [arrived, scoredBefore] = [performance.now(), this.scored];
-      this.jobs.push({ ...job, arrived, scoredBefore, resolve, reject });
+      this.jobs.push({ ...job, arrived: performance.now(), resolve, reject });
     });
   }
 
-  /**
-   * However many requests are refused meanwhile, a quarter of the time goes to those that wait. A larger share would make turns longer
-   * without end where refusing and answering take the rest: what arrives in a long turn makes the next one longer.
-   */
   private run(): void {
     const [start, count] = [performance.now(), this.jobs.length];
-    const others = this.isBehind ? start - this.ended : 0;
-    const end = start + Math.max(SLICE, others / BESIDE);
-    for (let now = start; this.jobs.length > 0 && now < end; now = performance.now()) this.scoreSome(now);
-    this.ended = performance.now();
-    this.scored += Math.min(this.ended - start, SLICE);
-    const measured = (others + this.ended - start) / (count - this.jobs.length);
-    this.pace += NEWEST * (Math.min(measured, MOST * this.pace) - this.pace);
-    this.isBehind = this.jobs.length > 0;
-    this.scheduled = this.isBehind;
+    for (let now = start; this.jobs.length > 0 && now < start + SLICE; now = performance.now())
+      this.scoreSome(now);
+    const mayWait = this.admission.endTurn(start, count - this.jobs.length, this.jobs.length);
+    for (const { reject } of this.jobs.splice(mayWait)) reject(busy());
+    this.scheduled = this.jobs.length > 0;
     if (this.scheduled) setImmediate(() => this.run());
   }
 

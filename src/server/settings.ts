@@ -27,7 +27,7 @@ export interface Limits {
   readonly rows: number;
   /** Requests that wait to be scored; more are refused before their bodies are read. */
   readonly waiting: number;
-  /** Milliseconds that a request may wait, estimated by the pace of those before it; others are refused in the same way. */
+  /** Milliseconds that a request may wait under lasting load, by the pace of those before it; others are refused in the same way. */
   readonly work: number;
   /** Milliseconds that a request may wait to be scored. */
   readonly deadline: number;
@@ -40,7 +40,7 @@ export const DEFAULT_LIMITS: Limits = {
   body: 2 * 2 ** 20,
   rows: 10_000,
   waiting: 1000,
-  work: 20,
+  work: 10,
   deadline: 1000,
   arrival: 10_000,
   connections: 4096,
