@@ -18,7 +18,7 @@ import type { TrainConfig } from "./train-config.js";
 
 /** Rows per inference step and steps per call. A call takes a fraction of a second, so progress is reported often. */
 export const INFERENCE_BATCH = 4096;
-const ROWS_PER_CALL = 64 * INFERENCE_BATCH;
+const STEPS_PER_CALL = 64;
 
 /**
  * Computes the model's logits [rows, outputs], in data order.
@@ -29,16 +29,17 @@ export async function predictLogits(
   data: ColumnSet,
   outputs: number,
   onRows: (rows: number) => void = () => undefined,
+  batch = INFERENCE_BATCH,
 ): Promise<Float32Array> {
   const logits = new Float32Array(data.rows * outputs);
-  for (let start = 0; start < data.rows; start += ROWS_PER_CALL) {
-    const count = Math.min(ROWS_PER_CALL, data.rows - start);
+  for (let start = 0; start < data.rows; start += STEPS_PER_CALL * batch) {
+    const count = Math.min(STEPS_PER_CALL * batch, data.rows - start);
     const result = await executable.run({
       columns: data.columns,
       rows: data.rows,
       start,
       count,
-      batch: Math.min(INFERENCE_BATCH, count),
+      batch: Math.min(batch, count),
       seed: 0,
       firstStep: 0,
       scalars: new Map(),
@@ -89,14 +90,18 @@ export function measure(scored: Scored, settings: MetricSettings): Evaluation {
   return evaluationOf(new Map(evaluations));
 }
 
-/** Computes every metric of the model on a split. */
+/**
+ * Computes every metric of the model on a split.
+ * @param batch rows per step of the executable
+ */
 export async function evaluate(
   executable: Executable,
   data: ColumnSet,
   settings: MetricSettings,
   onRows?: (rows: number) => void,
+  batch = INFERENCE_BATCH,
 ): Promise<Evaluation> {
-  const logits = await predictLogits(executable, data, settings.task.outputs(settings.labels), onRows);
+  const logits = await predictLogits(executable, data, settings.task.outputs(settings.labels), onRows, batch);
   const groups = settings.groups && columnIds(data, settings.groups.by);
   return measure({ logits, ...targetsOf(data), groups }, settings);
 }

@@ -146,6 +146,23 @@ it("saves only the changed rows where the checkpoints are incremental", async ()
   for (const [name, values] of plain) expect(whole.get(name), name).toEqual(values);
 });
 
+it("evaluates in the memory that training has, however many rows there are", async () => {
+  const measured = async (name: string, store?: object) => {
+    const config = configOf(store);
+    const { features, splits } = await prepareData(config);
+    const { train } = splits;
+    const values: unknown[] = [];
+    const listener = (event: TrainingEvent) =>
+      void (event.kind === "measured" && event.split === "valid" && values.push(event.values));
+    const options = { backend: nativeOn("avx2"), runDir: join(folder, name), listener };
+    await trainerOf({ ...options, config, features, train, valid: train, resume: false }).run();
+    return values;
+  };
+  const values = await measured("measured-tier", STORE);
+  expect(values.length).toBeGreaterThan(0);
+  expect(values).toEqual(await measured("measured-plain"));
+});
+
 it("refuses a store that is no size, too small, or of a table in two parts", async () => {
   expect(() => configOf({ memory: "8 gigs" })).toThrow(/a size such as/);
   expect(() => configOf({ memory: "0GB" })).toThrow(/a size such as/);

@@ -156,7 +156,7 @@ export class Trainer {
     const { accumulationGroups: groups } = config.train;
     this.geometry = chooseGeometry(this.graph, this.plan.batchSize, { groups });
     const compiled = { threads, translations: this.translations.bound, world, placements };
-    this.inference = backend.compile(this.forward, averaged, { maxBatch: INFERENCE_BATCH, ...compiled });
+    this.inference = backend.compile(this.forward, averaged, { maxBatch: this.inferenceBatch, ...compiled });
   }
 
   /** Whether this process writes what there is one of in a run. */
@@ -438,9 +438,14 @@ export class Trainer {
 
   private measureOn(split: MeasuredSplit, data: ColumnSet): Promise<Evaluation> {
     this.tell({ kind: "evaluationStarted", split, rows: data.rows });
-    return evaluate(this.inference, data, this.measured, (rows) =>
-      this.tell({ kind: "evaluatedRows", rows }),
-    );
+    const onRows = (rows: number) => this.tell({ kind: "evaluatedRows", rows });
+    return evaluate(this.inference, data, this.measured, onRows, this.inferenceBatch);
+  }
+
+  /** A tier has room for the rows of a batch of training. */
+  private get inferenceBatch(): number {
+    const { parameters, plan } = this;
+    return parameters.tiers.size > 0 ? Math.min(plan.batchSize, INFERENCE_BATCH) : INFERENCE_BATCH;
   }
 
   private tellMeasured(split: MeasuredSplit, values: Record<string, number>, evaluation: Evaluation): void {
