@@ -444,6 +444,38 @@ class MultiTowerDIN(SequenceRanker):
         return self.output(self.final_mlp(torch.cat([*towers, *attended], 1)))
 
 
+class FeatureDropout(nn.Module):
+    """In inference a feature is multiplied by the probability with which training keeps it."""
+
+    def __init__(self, dims):
+        super().__init__()
+        self.feature_p = nn.Parameter(torch.empty(len(dims)))
+        self.register_buffer("feature_dim_repeat", torch.tensor(dims, dtype=torch.int))
+
+    def forward(self, x):
+        return x * torch.repeat_interleave(1 - self.feature_p.sigmoid(), self.feature_dim_repeat, dim=-1)
+
+
+class VariationalDropout(SequenceRanker):
+    """DeepFM with dropout of the features of all three groups, also of the vector of a sequence."""
+
+    def __init__(self):
+        super().__init__(5, 4)
+        self.embedding_group._group_name_to_seq_encoders = nn.ModuleDict({"deep": nn.ModuleList([Pooling()])})
+        deep = [1, DIM, DIM, 1, DIM, 2 * DIM + 1]
+        dims = {"wide": [4] * 3, "deep": deep, "fm": [DIM] * 3}
+        self.group_variational_dropouts = nn.ModuleDict({name: FeatureDropout(each) for name, each in dims.items()})
+        self.deep_mlp = MLP(sum(deep), [6, 5])
+
+    def forward(self, data):
+        (pooling,) = self.embedding_group._group_name_to_seq_encoders["deep"]
+        dropout = self.group_variational_dropouts
+        wide = dropout["wide"](self.group(data, SPARSE, "_wide")).sum(dim=1, keepdim=True)
+        deep = dropout["deep"](torch.cat([self.group(data, MIXED), self.encoded(data, "click", pooling)], 1))
+        fm = pairwise(dropout["fm"](self.group(data, SPARSE)).reshape(-1, 3, DIM))
+        return wide + fm.sum(dim=1, keepdim=True) + self.output(self.deep_mlp(deep))
+
+
 MODELS = {
     "dlrm": DLRM,
     "deepfm": DeepFM,
@@ -459,6 +491,7 @@ MODELS = {
     "sequences": Sequences,
     "multi_tower": MultiTower,
     "multi_tower_din": MultiTowerDIN,
+    "variational_dropout": VariationalDropout,
 }
 
 

@@ -363,6 +363,9 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
       stream: s.pick(0, 7, 0xffffffff),
     }),
   ],
+  logisticNoise: (s) => [
+    s.apply(OPS.logisticNoise, [], { dims: [s.size(), s.size()], stream: s.pick(0, 7, 0xffffffff) }),
+  ],
   sigmoidCrossEntropy: (s) => {
     const logits = s.apply(OPS.scale, [s.row(1)], { factor: s.pick(1, 30) });
     return [s.apply(OPS.sigmoidCrossEntropy, [logits, s.data(1)], {})];

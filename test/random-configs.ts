@@ -118,8 +118,10 @@ const mlp = (g: Generate): Json => ({
   norm: pick(g, "none", "batch", "layer"),
   dropout: pick(g, 0, 0.5),
 });
+const dropout = (g: Generate): Json =>
+  maybe(g, "variationalDropout", () => ({ regularization: pick(g, 0, 0.1) }));
 const fields = (g: Generate): Json => ({
-  sparse: { features: group(g), ...sequences(g, COMPARED.slice(0, 1)) },
+  sparse: { features: group(g), ...sequences(g, COMPARED.slice(0, 1)), ...dropout(g) },
   ...maybe(g, "dense", () => ({
     features: pick(g, ["price"], ["price", "history"], group(g)),
     ...sequences(g),
@@ -131,7 +133,7 @@ const fields = (g: Generate): Json => ({
 const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   dlrm: (g) => ({ ...fields(g), final: mlp(g), archWithSparse: g(fc.boolean) }),
   logisticRegression: (g) => ({ features: group(g) }),
-  mlp: (g) => ({ features: group(g), ...sequences(g), mlp: mlp(g) }),
+  mlp: (g) => ({ features: group(g), ...sequences(g), ...dropout(g), mlp: mlp(g) }),
   fm: (g) => ({ features: group(g) }),
   matrixFactorization: (g) => ({ user: pick(g, "user", "hour"), item: pick(g, "item", "price") }),
   wukong: (g) => ({
@@ -176,6 +178,7 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
   multiTower: (g) => ({
     towers: Array.from({ length: pick(g, 1, 2) }, () => ({
       features: group(g),
+      ...dropout(g),
       ...sequences(g),
       ...maybe(g, "mlp", () => mlp(g)),
     })),
@@ -188,13 +191,13 @@ const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
     ...maybe(g, "final", () => mlp(g)),
   }),
   deepfm: (g) => ({
-    wide: { features: group(g) },
-    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
-    ...maybe(g, "fm", () => ({ features: group(g) })),
+    wide: { features: group(g), ...dropout(g) },
+    deep: { features: group(g), ...sequences(g), ...dropout(g), mlp: mlp(g) },
+    ...maybe(g, "fm", () => ({ features: group(g), ...dropout(g) })),
     ...maybe(g, "final", () => mlp(g)),
   }),
   xdeepfm: (g) => ({
-    wide: { features: group(g), ...maybe(g, "tables", () => "shared") },
+    wide: { features: group(g), ...dropout(g), ...maybe(g, "tables", () => "shared") },
     deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
     cin: { layers: pick(g, [3], [3, 2]) },
     fm: g(fc.boolean),

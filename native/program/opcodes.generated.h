@@ -107,6 +107,7 @@ enum class Opcode : uint32_t {
   kSegmentMaxGrad = 171,
   kSegmentMatmul = 172,
   kSegmentOuter = 173,
+  kLogisticNoise = 174,
 };
 
 }  // namespace pairloom

@@ -309,6 +309,9 @@ inline constexpr Rule kRules[] = {
     {Opcode::kSegmentOuter, "segmentOuter", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
      "x:entry[*] y:entry[*] bag:samples -> out:batch[*]",
      ""},
+    {Opcode::kLogisticNoise, "logisticNoise", Execution::kRowwise, Placement::kTile, false, Entries::kNone,
+     "-> out:row[*]",
+     "stream"},
 };
 
 }  // namespace pairloom

@@ -144,6 +144,12 @@ void dropout(ConstRows x, Rows y, uint32_t rows, uint32_t n, RandomKey key, uint
     y.row(r)[c] = kept ? x.row(r)[c] * keep_scale : 0.0f;
   });
 }
+void logistic_noise(Rows y, uint32_t rows, uint32_t n, RandomKey key, uint64_t first_index) {
+  each(rows, n, [&](uint32_t r, uint32_t c) {
+    const double u = ((draw(key, first_index + uint64_t(r) * n + c) >> 9) + 0.5) / (1 << 23);
+    y.row(r)[c] = float(std::log(u / (1 - u)));
+  });
+}
 
 void dot_interaction(ConstRows x, Rows z, uint32_t rows, uint32_t fields, uint32_t dim) {
   for (uint32_t r = 0; r < rows; ++r) {
@@ -604,6 +610,7 @@ const KernelTable plain = {
     .sum_columns = sum_columns,
     .broadcast_columns = broadcast_columns,
     .dropout = dropout,
+    .logistic_noise = logistic_noise,
     .dot_interaction = dot_interaction,
     .dot_interaction_grad = dot_interaction_grad,
     .factorization_machine = factorization_machine,

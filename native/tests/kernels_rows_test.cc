@@ -38,6 +38,9 @@ TEST(kernels_elementwise_match_plain_in_place) {
     check("dropout", [&](const KernelTable& t, Rows y, ConstRows x) {
       t.dropout(x, y, rows, n, random_key(5, 6, 7), (uint64_t(3) << 32) - 40, 0x60000000u, 1.6f);
     });
+    check("logistic noise", [&](const KernelTable& t, Rows y, ConstRows) {
+      t.logistic_noise(y, rows, n, random_key(5, 6, 7), (uint64_t(3) << 32) - 40);
+    });
   });
 }
 

@@ -24,4 +24,9 @@ export { outerProduct } from "./outer-product.js";
 export { type PeriodicOptions, periodic } from "./periodic.js";
 export { piecewiseLinear } from "./piecewise-linear.js";
 export { seNet } from "./se-net.js";
+export {
+  type VariationalDropoutConfig,
+  variationalDropout,
+  variationalDropoutSchema,
+} from "./variational-dropout.js";
 export { type WukongLayerConfig, wukongLayer, wukongLayerSchema } from "./wukong-layer.js";

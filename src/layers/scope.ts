@@ -37,10 +37,11 @@ export class Scope {
     readonly start: WeightStart,
     private readonly path: string,
     private readonly parameters: Map<string, { tensor: Tensor; attrs: ParameterAttrs }>,
+    private readonly added: Tensor[],
   ) {}
 
   static root(builder: GraphBuilder, mode: Mode, start: WeightStart = "glorot"): Scope {
-    return new Scope(builder, mode, start, "", new Map());
+    return new Scope(builder, mode, start, "", new Map(), []);
   }
 
   get apply(): Apply {
@@ -48,7 +49,8 @@ export class Scope {
   }
 
   child(name: string | number): Scope {
-    return new Scope(this.builder, this.mode, this.start, this.nameOf(String(name)), this.parameters);
+    const { builder, mode, start, parameters, added } = this;
+    return new Scope(builder, mode, start, this.nameOf(String(name)), parameters, added);
   }
 
   parameter(
@@ -71,6 +73,16 @@ export class Scope {
     const [tensor] = this.apply(parameter, [], attrs);
     this.parameters.set(attrs.name, { tensor, attrs });
     return tensor;
+  }
+
+  /** Adds a regularizer [B, 1] to the losses of the rows in training. */
+  penalize(penalty: Tensor): void {
+    this.added.push(penalty);
+  }
+
+  /** The regularizers of all layers. */
+  get penalties(): readonly Tensor[] {
+    return this.added;
   }
 
   /** The stream of random numbers for this path. It changes only if the path changes. */

@@ -4,6 +4,7 @@ import { join } from "../layers/embedding-layer.js";
 import { repeats, width } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
+import { featureDropout } from "./feature-dropout.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
@@ -14,6 +15,7 @@ const schema = z.strictObject({
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   ...sequenceFields,
+  ...featureDropout,
   embeddingDim,
   /** An MLP before the cross network, to reduce its input width. */
   backbone: mlpSchema.optional(),
@@ -41,10 +43,7 @@ export const dcnV2 = defineModel({
   kind: "dcnV2",
   schema,
   build(features, config, scope, outputs) {
-    const x = join(
-      scope,
-      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
-    );
+    const x = join(scope, groupParts(features, config, "model", config.embeddingDim, scope));
     const narrowed = config.backbone ? mlp(scope.child("backbone_mlp"), x, config.backbone) : x;
     const crossed = crossNetworkV2(scope.child("cross"), narrowed, config.cross);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;

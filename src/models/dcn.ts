@@ -4,6 +4,7 @@ import { join } from "../layers/embedding-layer.js";
 import { repeats } from "../layers/limits.js";
 import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
+import { featureDropout } from "./feature-dropout.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
@@ -14,6 +15,7 @@ const schema = z.strictObject({
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   ...sequenceFields,
+  ...featureDropout,
   embeddingDim,
   /** The cross network. */
   cross: z
@@ -36,10 +38,7 @@ export const dcn = defineModel({
   kind: "dcn",
   schema,
   build(features, config, scope, outputs) {
-    const x = join(
-      scope,
-      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
-    );
+    const x = join(scope, groupParts(features, config, "model", config.embeddingDim, scope));
     const crossed = crossNetwork(scope.child("cross"), x, config.cross.layers);
     const both = config.deep ? join(scope, [crossed, mlp(scope.child("deep_mlp"), x, config.deep)]) : crossed;
     const hidden = config.final ? mlp(scope.child("final_mlp"), both, config.final) : both;

@@ -4,6 +4,7 @@ import { linearLayer } from "../layers/linear-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
+import { dropped } from "./feature-dropout.js";
 import { checkFields, groupParts } from "./fields.js";
 import { wideFirstOrder } from "./logistic-regression.js";
 import { defineModel } from "./model.js";
@@ -32,13 +33,15 @@ export const deepfm = defineModel({
   schema,
   build(features, { wide, deep, fm, embeddingDim, final }, scope, outputs) {
     const wideTerm = wideFirstOrder(features, wide, scope, outputs);
-    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope, "deep_");
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
 
     const path = fm ? "model.fm.features" : "model.deep.features";
     const names = fm?.features ?? features.partition(deep.features, path).categorical;
-    const fields = features.equalEmbeddings(names, path, embeddingDim, (fm ?? deep).embeddingSuffix);
-    checkFields(fields, path);
+    const embedded = features.equalEmbeddings(names, path, embeddingDim, (fm ?? deep).embeddingSuffix);
+    checkFields(embedded, path);
+    // The deep group begins with its embeddings.
+    const fields = fm ? dropped(scope.child("fm_dropout"), embedded, fm) : parts.slice(0, names.length);
     const [pairs] = scope.apply(factorizationMachine, [stack(scope, fields)], {});
 
     const output = scope.child("output");

@@ -4,6 +4,7 @@ import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
+import { dropped, type FeatureDropout } from "./feature-dropout.js";
 import { firstOrder } from "./logistic-regression.js";
 import type { ModelFeatures } from "./model.js";
 import { embeddingDim } from "./schema.js";
@@ -21,8 +22,8 @@ export const fieldGroups = {
   embeddingDim,
 };
 
-/** A group of features, the suffix of its tables, and its encoders of sequences. */
-export interface EmbeddedGroup extends SequenceGroup {
+/** A group of features, the suffix of its tables, its encoders of sequences, and its dropout. */
+export interface EmbeddedGroup extends SequenceGroup, FeatureDropout {
   readonly features: readonly string[];
 }
 
@@ -54,15 +55,9 @@ export function denseAndSparseFields(
     scope.child("sparse_sequences"),
   );
   checkEncodedFields(encoded, path, columnsOf(embedded[0]));
-  const sparse = [...embedded, ...encoded];
+  const sparse = dropped(scope.child("sparse_dropout"), [...embedded, ...encoded], config.sparse);
   if (!config.dense) return { dense: undefined, sparse };
-  const parts = groupParts(
-    features,
-    config.dense,
-    "model.dense",
-    embeddingDim,
-    scope.child("dense_sequences"),
-  );
+  const parts = groupParts(features, config.dense, "model.dense", embeddingDim, scope, "dense_");
   const dense = mlp(scope.child("dense_mlp"), join(scope, parts), config.dense.mlp);
   checkDenseField(dense, config.dense, columnsOf(sparse[0]));
   return { dense, sparse };
@@ -123,18 +118,23 @@ export function factorizationTerms(
 
 /**
  * The embeddings, numbers and vectors of sequences of a group, to be concatenated to [B, total].
- * @param sequences the scope of the encoders
+ * @param prefix begins the names of the group's own parameters, `<prefix>sequences.…` and `<prefix>dropout.…`
  */
 export function groupParts(
   features: ModelFeatures,
   group: EmbeddedGroup,
   place: string,
   defaultDim: number,
-  sequences: Scope,
+  scope: Scope,
+  prefix = "",
 ): Tensor[] {
   const path = `${place}.features`;
   const { categorical, numeric } = features.partition(group.features, path);
-  const parts = features.embeddings(categorical, path, defaultDim, group.embeddingSuffix);
-  if (numeric.length > 0) parts.push(features.numbers(numeric, path));
-  return [...parts, ...encodedSequences(features, group, `${place}.sequences`, defaultDim, sequences)];
+  const sequences = scope.child(`${prefix}sequences`);
+  const parts = [
+    ...features.embeddings(categorical, path, defaultDim, group.embeddingSuffix),
+    ...numeric.map((name) => features.numbers([name], path)),
+    ...encodedSequences(features, group, `${place}.sequences`, defaultDim, sequences),
+  ];
+  return dropped(scope.child(`${prefix}dropout`), parts, group);
 }

@@ -8,6 +8,7 @@ import { addBias } from "../ops/add-bias.js";
 import { add, sumColumns } from "../ops/arithmetic.js";
 import { sumInner } from "../ops/inner.js";
 import { reshape } from "../ops/reshape.js";
+import { dropped, type FeatureDropout } from "./feature-dropout.js";
 import { defineModel, type GroupPath, type ModelFeatures, type WeightTables } from "./model.js";
 import { featureGroup, type wideGroup } from "./schema.js";
 
@@ -24,11 +25,17 @@ export const logisticRegression = defineModel({
 /** The first-order term of a wide group. */
 export function wideFirstOrder(
   features: ModelFeatures,
-  { features: names, embeddingDim: dim, initializer, followTrainable }: z.output<typeof wideGroup>,
+  {
+    features: names,
+    embeddingDim: dim,
+    initializer,
+    followTrainable,
+    variationalDropout,
+  }: z.output<typeof wideGroup>,
   scope: Scope,
   outputs: number,
 ): Tensor {
-  const own = { dim, initializer: initializerOf(initializer), followTrainable };
+  const own = { dim, initializer: initializerOf(initializer), followTrainable, variationalDropout };
   return firstOrder(features, names, "model.wide.features", scope.child("linear"), outputs, own);
 }
 
@@ -42,22 +49,26 @@ export function firstOrder(
   path: GroupPath,
   scope: Scope,
   outputs: number,
-  own: Omit<WeightTables, "tables"> = {},
+  { dim = 1, variationalDropout, ...own }: Omit<WeightTables, "tables"> & FeatureDropout = {},
 ): Tensor {
   const { categorical, numeric } = features.partition(names, path, "type");
+  const tables = { tables: "linear", ...own, dim: outputs * dim };
+  const all = [
+    ...features.weights(categorical, path, tables),
+    ...numeric.map((name) => features.numbers([name], path)),
+  ];
+  const kept = dropped(scope.child("dropout"), all, { variationalDropout });
+  const [weights, numbers] = [kept.slice(0, categorical.length), kept.slice(categorical.length)];
   const parts: Tensor[] = [];
-  if (categorical.length > 0) {
-    const dim = own.dim ?? 1;
-    const tables = { tables: "linear", ...own, dim: outputs * dim };
-    const weights = features.weights(categorical, path, tables);
+  if (weights.length > 0) {
     parts.push(
       outputs === 1
         ? scope.apply(sumColumns, [join(scope, weights)], {})[0]
         : sumByOutput(scope, weights, outputs, dim),
     );
   }
-  if (numeric.length > 0) {
-    parts.push(linearLayer(scope, features.numbers(numeric, path), { units: outputs, bias: false }));
+  if (numbers.length > 0) {
+    parts.push(linearLayer(scope, join(scope, numbers), { units: outputs, bias: false }));
   }
   const sum = parts.length === 1 ? parts[0] : scope.apply(add, parts, {})[0];
   return scope.apply(addBias, [sum, scope.parameter("bias", { shape: [outputs], init: zeros })], {})[0];

@@ -7,6 +7,7 @@ import { linearLayer } from "../layers/linear-layer.js";
 import { maskBlock } from "../layers/mask-block.js";
 import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
+import { featureDropout } from "./feature-dropout.js";
 import { groupParts } from "./fields.js";
 import { defineModel } from "./model.js";
 import { embeddingDim, featureGroup } from "./schema.js";
@@ -17,6 +18,7 @@ const schema = z.strictObject({
   /** Features with embeddings, and plain numbers. */
   features: featureGroup,
   ...sequenceFields,
+  ...featureDropout,
   embeddingDim,
   /** Blocks in sequence (SerMaskNet), or in parallel on the embeddings (ParaMaskNet). */
   structure: z.enum(["serial", "parallel"]).default("parallel"),
@@ -47,10 +49,7 @@ export const maskNet = defineModel({
   kind: "maskNet",
   schema,
   build(features, config, scope, outputs) {
-    const v = join(
-      scope,
-      groupParts(features, config, "model", config.embeddingDim, scope.child("sequences")),
-    );
+    const v = join(scope, groupParts(features, config, "model", config.embeddingDim, scope));
     const masked = maskBlocks(scope, v, config);
     const hidden = config.mlp ? mlp(scope.child("mlp"), masked, config.mlp) : masked;
     return linearLayer(scope.child("output"), hidden, { units: outputs });

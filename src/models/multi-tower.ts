@@ -31,7 +31,7 @@ export const multiTower = defineModel({
   build(features, { towers, embeddingDim, final, ...encoders }, scope, outputs) {
     const towerOutputs = towers.map((tower, i) => {
       const own = scope.child("towers").child(i);
-      const parts = groupParts(features, tower, `model.towers[${i}]`, embeddingDim, own.child("sequences"));
+      const parts = groupParts(features, tower, `model.towers[${i}]`, embeddingDim, own);
       const joined = join(scope, parts);
       return tower.mlp ? mlp(own.child("mlp"), joined, tower.mlp) : joined;
     });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { initializerSchema } from "../layers/initializer.js";
+import { featureDropout } from "./feature-dropout.js";
 
 /** Names of the features of a group. */
 export const featureGroup = z
@@ -20,6 +21,7 @@ export const tableSuffix = z.string().regex(/^\w+$/, "a suffix is made of letter
 /** A group of features with embeddings. */
 export const embeddedGroup = {
   features: featureGroup,
+  ...featureDropout,
   /**
    * Gives the group its own tables, shared with groups of the same suffix (embedding_name_suffix in TorchEasyRec).
    * Without a suffix, all groups use the same table for a feature.
@@ -30,6 +32,7 @@ export const embeddedGroup = {
 /** The group of the first-order term. */
 export const wideGroup = z.strictObject({
   features: featureGroup,
+  ...featureDropout,
   /** The weight of an id is the sum of this many numbers: 4 by default in TorchEasyRec, 1 in the paper. */
   embeddingDim: z.int().positive().max(65_536).default(4),
   /** Initial values of these numbers; default zero. */

@@ -29,7 +29,7 @@ export const wideAndDeep = defineModel({
   schema,
   build(features, { wide, deep, embeddingDim, final }, scope, outputs) {
     const wideTerm = wideFirstOrder(features, wide, scope, outputs);
-    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope, "deep_");
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const output = scope.child("output");
     if (final) {

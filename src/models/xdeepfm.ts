@@ -9,6 +9,7 @@ import { mlp, mlpSchema } from "../layers/mlp.js";
 import type { Scope } from "../layers/scope.js";
 import { add } from "../ops/arithmetic.js";
 import { factorizationMachine } from "../ops/factorization-machine.js";
+import { dropped } from "./feature-dropout.js";
 import { groupParts } from "./fields.js";
 import { firstOrder } from "./logistic-regression.js";
 import { defineModel, type ModelFeatures } from "./model.js";
@@ -61,10 +62,11 @@ export const xdeepfm = defineModel({
   kind: "xdeepfm",
   schema,
   build(features, config, scope, outputs) {
-    const fields = stack(scope, wideFields(features, config));
+    const embedded = wideFields(features, config);
+    const fields = stack(scope, dropped(scope.child("wide_dropout"), embedded, config.wide));
     const maps = cin(scope.child("cin"), fields, config.cin);
     const { deep, embeddingDim } = config;
-    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope.child("deep_sequences"));
+    const parts = groupParts(features, deep, "model.deep", embeddingDim, scope, "deep_");
     const hidden = mlp(scope.child("deep_mlp"), join(scope, parts), deep.mlp);
     const pairs = config.fm ? [...scope.apply(factorizationMachine, [fields], {})] : [];
     const firstOrders = config.linear ? [wideTerm(features, config.wide.features, scope, outputs)] : [];

@@ -335,6 +335,7 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   layerNormGradInput: [{ shapes: [[B, 3], [B, 3], [3], [B, 3]], flops: 210, elements: [15, 15, 3, 15] }],
   layerNormGradParams: [{ shapes: [[B, 3], [B, 3], [3], [3]], flops: 135, elements: [15, 15, 3, 3] }],
   dropout: [pair([B, 3], 2, 30)],
+  logisticNoise: [{ shapes: [[B, 3]], flops: 180, elements: [15] }],
   sigmoidCrossEntropy: [pair([B, 1], 3, 35)],
   sigmoidCrossEntropyGrad: [pair([B, 1], 4, 30)],
   batchMean: [{ shapes: [[B, 1], [1]], flops: 5, elements: [5, 1] }],

@@ -31,6 +31,7 @@ import { foldPairs, unfoldPairs } from "./fold-pairs.js";
 import { broadcastInner, sumInner } from "./inner.js";
 import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm.js";
 import { linear, linearGradInput, linearGradWeight } from "./linear.js";
+import { logisticNoise } from "./logistic-noise.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
 import { adadelta, adagrad, adam, momentum, movingAverage, rmsprop, sgd } from "./optimizers.js";
 import { quantizedEmbedding, quantizedEmbeddingBag } from "./quantized-embedding.js";
@@ -108,6 +109,7 @@ export const OPS = {
   layerNormGradInput,
   layerNormGradParams,
   dropout,
+  logisticNoise,
   sigmoidCrossEntropy,
   sigmoidCrossEntropyGrad,
   batchMean,

@@ -169,6 +169,7 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [fp32("B", 2)], attrs: { rate: -0.1, stream: 0 } },
     { operands: [fp32(2)], attrs: { rate: 0.5, stream: 0 } },
   ],
+  logisticNoise: [],
   sigmoidCrossEntropy: [{ operands: [fp32("B", 2), fp32("B", 2)] }, { operands: [column, ids] }],
   sigmoidCrossEntropyGrad: [{ operands: [column, column] }],
   batchMean: [{ operands: [fp32("B", 2)] }],
@@ -250,6 +251,7 @@ describe("shape rules", () => {
       "scalar",
       "constant",
       "constantRows",
+      "logisticNoise",
     ]);
   });
 

@@ -18,28 +18,34 @@ export function columnOrder(
   model: ModelConfig,
   features: readonly ImportedFeature[],
 ): ColumnOrder | undefined {
-  if ("dense" in model && model.dense && /^dense_mlp\.0\.weight$/.test(name))
-    return { columns: columnsOf(model.dense.features, features), axis: 1 };
-  const [, tower] = /^towers\.(\d+)\.mlp\.0\.weight$/.exec(name) ?? [];
-  if ("towers" in model && tower !== undefined)
-    return { columns: columnsOf(model.towers[Number(tower)].features, features), axis: 1 };
+  const names = groupOf(name, model);
+  if (name.endsWith("dropout.logits")) return { columns: columnsOf(names, features, () => 1), axis: 0 };
   const axis = axisRules(model).find(([pattern]) => pattern.test(name))?.[1];
-  return axis === undefined ? undefined : { columns: columnsOf(groupOf(model), features), axis };
+  return axis === undefined ? undefined : { columns: columnsOf(names, features), axis };
 }
 
-/** The group whose features are concatenated. */
-function groupOf(model: ModelConfig): readonly string[] {
+/** The group whose features a parameter is about. */
+function groupOf(name: string, model: ModelConfig): readonly string[] {
   if ("features" in model) return model.features;
-  return "deep" in model && model.deep && "features" in model.deep ? model.deep.features : [];
+  const [, tower] = /^towers\.(\d+)/.exec(name) ?? [];
+  if ("towers" in model) return model.towers[Number(tower ?? 0)].features;
+  const [, group = "deep"] = /^(\w+?)_(?:mlp|dropout)\./.exec(name.replace("linear.", "wide_")) ?? [];
+  const found: unknown = (model as Record<string, unknown>)[group];
+  return (found as { features?: readonly string[] } | undefined)?.features ?? [];
 }
 
-function columnsOf(names: readonly string[], features: readonly ImportedFeature[]): number[] {
+/** @param size of a feature; default: its width */
+function columnsOf(
+  names: readonly string[],
+  features: readonly ImportedFeature[],
+  size = ({ width }: ImportedFeature) => width,
+): number[] {
   const byName = new Map(features.map((feature) => [feature.config.name, feature]));
   let next = 0;
   const parts = names.map((name) => {
-    const { width, isEmbedded } = byName.get(name)!;
-    const columns = Array.from({ length: width }, () => next++);
-    return { columns, embedded: isEmbedded };
+    const feature = byName.get(name)!;
+    const columns = Array.from({ length: size(feature) }, () => next++);
+    return { columns, embedded: feature.isEmbedded };
   });
   const ours = [...parts.filter(({ embedded }) => embedded), ...parts.filter(({ embedded }) => !embedded)];
   return ours.flatMap(({ columns }) => columns);
@@ -48,12 +54,8 @@ function columnsOf(names: readonly string[], features: readonly ImportedFeature[
 type AxisRule = readonly [RegExp, 0 | 1];
 
 function axisRules(model: ModelConfig): AxisRule[] {
-  const first: AxisRule = [/^(deep_mlp|backbone_mlp)\.0\.weight$/, 1];
+  const first: AxisRule = [/^(deep_mlp|backbone_mlp|dense_mlp|towers\.\d+\.mlp)\.0\.weight$/, 1];
   switch (model.kind) {
-    case "deepfm":
-    case "wideAndDeep":
-    case "xdeepfm":
-      return [first];
     case "dcn":
       return [first, [/^cross\.\d+\.weight$/, 1], [/^cross\.\d+\.bias$/, 0], [/^final_mlp\.0\.weight$/, 1]];
     case "dcnV2":
@@ -75,6 +77,6 @@ function axisRules(model: ModelConfig): AxisRule[] {
       ];
     }
     default:
-      return [];
+      return [first];
   }
 }

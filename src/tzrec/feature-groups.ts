@@ -13,8 +13,13 @@ import type { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
 import type { Section } from "./section.js";
 
+/** Learned dropout of a group's features, as a group of a model in Pairloom has it. */
+interface GroupDropout {
+  readonly variationalDropout?: { readonly regularization: number };
+}
+
 /** A group whose tables may be its own, by a suffix. */
-interface EmbeddedGroup extends GroupSequences {
+interface EmbeddedGroup extends GroupSequences, GroupDropout {
   readonly features: string[];
   readonly embeddingSuffix?: string;
 }
@@ -43,11 +48,18 @@ export class Groups {
   private readonly suffixes = new Map<string, string>();
   /** The groups of towers, in their order. */
   private readonly towers: string[] = [];
+  /** `variational_dropout`, with what a row's loss gets of the regularizer. */
+  private readonly dropout?: { readonly regularization: number };
 
   constructor(
     private readonly model: Section,
     features: readonly ImportedFeature[],
+    batchSize: number,
   ) {
+    const dropout = model.section("variational_dropout");
+    dropout?.ignore(["embedding_wise_variational_dropout"], "has no effect in TorchEasyRec");
+    if (dropout) this.dropout = { regularization: dropout.number("regularization_lambda")! / batchSize };
+
     const groups = new Map<string, Group>();
     for (const section of model.sections("feature_groups")) {
       const name = section.text("group_name") ?? section.missing("group_name");
@@ -70,24 +82,25 @@ export class Groups {
     return `_wide${suffix}`;
   }
 
-  /** The features of a group that has the tables `tables` to itself, whatever its suffix. */
-  alone(name: string, tables: string, type: GroupType = "DEEP"): string[] {
-    const { features, suffix } = this.take(name, type) ?? this.missing(name);
-    this.suffixes.set(tables, suffix);
-    return features;
+  /** The features of a group that has the tables `tables` to itself, whatever its suffix, and its dropout. */
+  alone(name: string, tables: string, type: GroupType = "DEEP"): { features: string[] } & GroupDropout {
+    const group = this.take(name, type) ?? this.missing(name);
+    this.suffixes.set(tables, group.suffix);
+    return { features: group.features, ...this.dropoutOf(group) };
   }
 
   /** The same for a model with one group, its first, with its encoders of sequences. */
-  first(): { features: string[] } & GroupSequences {
+  first(): { features: string[] } & GroupDropout & GroupSequences {
     const [name] = this.groups.keys();
-    return { features: this.alone(name, "embeddings"), ...this.groups.get(name)!.encoders };
+    return { ...this.alone(name, "embeddings"), ...this.groups.get(name)!.encoders };
   }
 
-  /** The group that has the parameters of a scope, such as `deep_sequences` or `towers.0`. */
+  /** The group that has the parameters of a scope, such as `deep_sequences`, `linear.dropout` or `towers.0`. */
   ofScope(scope: string): string {
     const [, tower] = /^towers\.(\d+)/.exec(scope) ?? [];
     if (tower !== undefined) return this.towers[Number(tower)];
-    const [, name = ""] = /^(\w+)_sequences$/.exec(scope) ?? [];
+    if (scope.startsWith("linear.")) return "wide";
+    const [, name = ""] = /^(\w+)_(?:sequences|dropout)$/.exec(scope) ?? [];
     return this.groups.has(name) ? name : [...this.groups.keys()][0];
   }
 
@@ -111,7 +124,14 @@ export class Groups {
     const group = this.take(name, type);
     if (!group) return undefined;
     const { features, suffix, encoders } = group;
-    return { features, ...(suffix && { embeddingSuffix: suffix }), ...encoders };
+    const own = suffix === "" ? {} : { embeddingSuffix: suffix };
+    return { features, ...own, ...this.dropoutOf(group), ...encoders };
+  }
+
+  /** A group of one feature has no dropout there. */
+  private dropoutOf({ features, encoders }: Group): GroupDropout {
+    const count = features.length + (encoders.sequences?.length ?? 0);
+    return this.dropout && count > 1 ? { variationalDropout: this.dropout } : {};
   }
 
   /** @throws ImportError if there is no such group */

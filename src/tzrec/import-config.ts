@@ -29,7 +29,7 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const { root, notes } = parsePipeline(text, file, SUPPORTED_MODELS);
   const { data, batchSize, shuffle, ...columns } = mapData(root);
   const features = mapFeatures(root, columns);
-  const { model, ...places } = mapModel(root, features);
+  const { model, ...places } = mapModel(root, features, batchSize);
   const ids = new IdFeatures(features.map(({ config }) => config));
   const train = mapTraining(root, { batchSize, shuffle }, ids);
   const parts = partOptimizers(root.required("train_config").required("dense_optimizer"));

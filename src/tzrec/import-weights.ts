@@ -19,7 +19,7 @@ import { SEQUENCE_TABLES } from "./group-sequences.js";
 import type { ImportedConfig } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
-import { originOf, type WeightOrigin, WITHOUT_EFFECT } from "./weight-names.js";
+import { KNOWN_SIZES, originOf, type WeightOrigin, WITHOUT_EFFECT } from "./weight-names.js";
 
 /** The result for each parameter. */
 export interface ImportedWeights {
@@ -185,7 +185,9 @@ class StateDict {
     return {
       matched: this.matched,
       missing: this.missing,
-      unused: [...this.dict.tensors.keys()].filter((name) => !used.has(name) && !WITHOUT_EFFECT.test(name)),
+      unused: [...this.dict.tensors.keys()].filter(
+        (name) => !used.has(name) && !WITHOUT_EFFECT.test(name) && !KNOWN_SIZES.test(name),
+      ),
     };
   }
 

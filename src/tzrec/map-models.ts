@@ -17,14 +17,21 @@ export interface ImportedModel {
   readonly groupOf: (scope: string) => string;
 }
 
-/** `model_config`. @throws ImportError */
-export function mapModel(root: Section, features: readonly ImportedFeature[]): ImportedModel {
+/**
+ * `model_config`.
+ * @param batchSize the rows of a batch, by which TorchEasyRec divides the regularizer of features
+ * @throws ImportError
+ */
+export function mapModel(
+  root: Section,
+  features: readonly ImportedFeature[],
+  batchSize: number,
+): ImportedModel {
   const model = root.required("model_config");
   const name = model.oneOf(SUPPORTED_MODELS) ?? model.missing("dlrm");
-  if (model.has("variational_dropout")) throw model.unsupported("variational_dropout", "Remove it.");
   model.onlyDefault("use_pareto_loss_weight", false, "Remove it: Pairloom has one loss.");
   model.ignore(["kernel"], "concerns hardware");
-  const groups = new Groups(model, features);
+  const groups = new Groups(model, features, batchSize);
   const settings = model.section(name)!;
   const mapped = MODELS[name](settings, groups);
   if ((model.number("num_class") ?? 1) > 1 && "wide" in mapped && mapped.kind !== "xdeepfm")
@@ -188,7 +195,7 @@ function wideTables(settings: Section) {
 function wideAndDeep(settings: Section, groups: Groups) {
   const final = settings.section("final");
   const wide = {
-    features: groups.alone("wide", "linear", "WIDE"),
+    ...groups.alone("wide", "linear", "WIDE"),
     ...wideTables(settings),
     followTrainable: true,
   };

@@ -539,6 +539,19 @@ describe("models", () => {
     expect(["linear", "embeddings_d"].map(suffixOf)).toEqual(["_wide_w", "_d"]);
   });
 
+  it("have dropout of features, where there are several", () => {
+    const { config, warnings } = imported({
+      data: "batch_size: 100",
+      more: `variational_dropout { regularization_lambda: 0.5 embedding_wise_variational_dropout: true }
+        feature_groups { group_name: "wide" group_type: WIDE feature_names: "i" }
+        feature_groups { group_name: "deep" group_type: DEEP feature_names: ["n", "i"] }`,
+      model: "wide_and_deep { deep { hidden_units: 4 } }",
+    });
+    expect(config.model).toMatchObject({ deep: { variationalDropout: { regularization: 0.005 } } });
+    expect((config.model as { wide: object }).wide).not.toHaveProperty("variationalDropout");
+    expect(warnings.join("\n")).toMatch(/embedding_wise_variational_dropout has no effect/);
+  });
+
   it("say that several classes have several wide numbers here", () => {
     const { warnings } = imported({
       model: "wide_and_deep { deep { hidden_units: 4 } }",
@@ -789,7 +802,6 @@ describe("what is refused, with path and line, the model first", () => {
       15,
       "model_config.feature_groups[2].feature_names",
     ],
-    ["variational dropout", { more: "variational_dropout {}" }, 13, "model_config.variational_dropout"],
   ])("%s", (_, parts, line, path) => {
     const { message, report } = refusal(parts);
     expect(message.startsWith(`p.config:${line}: ${path}: `), message).toBe(true);

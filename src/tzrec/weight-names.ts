@@ -91,6 +91,8 @@ export function originOf(
   if (scope === "sequences" && model === "multiTower")
     return encoderOrigin(`${DIN_TOWERS}.${encoder}`, part, all);
   if (scope !== undefined) return encoderOrigin(`${ENCODERS}.${groupOf(scope)}.${encoder}`, part, all);
+  const [, dropout] = /^(.*dropout)\.logits$/.exec(name) ?? [];
+  if (dropout !== undefined) return { tail: `${DROPOUTS}.${groupOf(dropout)}.feature_p` };
   if (name === "linear.bias" && all.has("output.bias")) return undefined;
   const origin = ruleFor(name) ?? mlpRule(name, all);
   if (!origin) return undefined;
@@ -106,6 +108,10 @@ export function originOf(
 
 const ENCODERS = "embedding_group._group_name_to_seq_encoders";
 const DIN_TOWERS = "din_towers";
+const DROPOUTS = "group_variational_dropouts";
+
+/** How many numbers each feature of a group has; the config says it too. */
+export const KNOWN_SIZES = new RegExp(`${DROPOUTS}\\.\\w+\\.feature_dim_repeat$`);
 
 /** Biases that have no effect, because a softmax takes them away. Those of multi_window_din_encoder have one. */
 export const WITHOUT_EFFECT = new RegExp(`(${ENCODERS}\\.\\w+|${DIN_TOWERS})\\.\\d+\\.(_key|linear)\\.bias$`);

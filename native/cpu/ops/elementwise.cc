@@ -80,6 +80,12 @@ void dropout(const BoundInstruction& i, Tile& t) {
                     float(1 / (1 - rate)));
 }
 
+void logistic_noise(const BoundInstruction& i, Tile& t) {
+  const View& y = i.views[0];
+  const RandomKey key = random_key(t.step.seed, uint32_t(i.attribute(0)), t.step.step);
+  t.kernels.logistic_noise(t.out(y), t.rows, width(y), key, uint64_t{t.first} * y.size);
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
@@ -97,6 +103,7 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kSumInner, .tile = sum_inner},
     {.opcode = Opcode::kBroadcastInner, .tile = broadcast_inner},
     {.opcode = Opcode::kDropout, .tile = dropout},
+    {.opcode = Opcode::kLogisticNoise, .tile = logistic_noise},
 };
 
 }  // namespace pairloom::elementwise_ops

@@ -27,6 +27,7 @@ type NotExported =
   | "sumRows"
   | "unfoldPairs"
   | "dropout"
+  | "logisticNoise"
   | "batchMoments"
   | "updateRunning"
   | "batchMean"

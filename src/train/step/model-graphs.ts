@@ -59,8 +59,8 @@ export interface TrainingSettings extends UpdateSettings {
 const CROSS_ENTROPY: Loss = { kind: "binaryCrossEntropy", labelSmoothing: 0 };
 
 /**
- * One training step: forward, mean loss over the batch (weighted by the row weights if there are any), gradients,
- * updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1], and `rowSums` [labels] for some tasks.
+ * One training step: forward, mean loss over the batch (weighted by the row weights if there are any) with the regularizers
+ * of layers, gradients, updates. Outputs: `logits` [B, outputs], `labels` [B, labels], `loss` [1], and `rowSums` [labels] for some tasks.
  */
 export function trainingGraph(
   spec: ModelSpec,
@@ -68,7 +68,7 @@ export function trainingGraph(
 ): Graph {
   const { task, takesOneLabel, session } = factsOf(loss);
   const builder = new GraphBuilder();
-  const { outputs, logits, features } = forward(builder, spec, "training");
+  const { outputs, logits, features, penalties } = forward(builder, spec, "training");
   const labels = numbers(builder, LABEL_COLUMN, takesOneLabel ? 1 : (spec.outputs ?? 1));
   const sessions = session === undefined ? undefined : features.values(session, "train.loss.session");
   const losses = lossOf(builder, loss, { logits: outputs, labels, labelWeights, sessions });
@@ -78,7 +78,9 @@ export function trainingGraph(
   if (task.rowMean)
     builder.output(ROW_SUMS, builder.apply(sumRows, [task.rowMean.values(builder, logits, labels)], {})[0]);
   else countScores(builder, logits, labels);
-  builder.output(LOSS, builder.apply(batchMean, [weightedLosses], {})[0]);
+  const whole =
+    penalties.length === 0 ? weightedLosses : builder.apply(add, [weightedLosses, ...penalties], {})[0];
+  builder.output(LOSS, builder.apply(batchMean, [whole], {})[0]);
   builder.output(LOGITS, logits);
   builder.output(LABELS, labels);
   const translated = translateIds(builder.finish(), { admits: true });
@@ -149,6 +151,8 @@ interface Forward {
   readonly features: ModelFeatures;
   readonly outputs: Tensor;
   readonly logits: Tensor;
+  /** What layers add to the losses of the rows, [B, 1] each. */
+  readonly penalties: readonly Tensor[];
 }
 
 interface Member {
@@ -172,7 +176,12 @@ function forward(
   const count = head?.outputs ?? spec.outputs ?? 1;
   const outputs = modelOf(model).build(features, model, scope, count);
   checkOutputs(outputs, count, model.kind);
-  return { features, outputs, logits: head ? head.logits(builder, outputs) : outputs };
+  return {
+    features,
+    outputs,
+    logits: head ? head.logits(builder, outputs) : outputs,
+    penalties: root.penalties,
+  };
 }
 
 /** Custom models may not support several outputs. */
