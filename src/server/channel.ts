@@ -1,7 +1,7 @@
 import { type Refusal, RequestError, refusal, refusalOf } from "./refusals.js";
 
 /** What processes of one server ask each other. */
-export type Asked = "reload" | "metrics";
+export type Asked = "reload" | "metrics" | "leave";
 
 interface Question {
   readonly id: number;

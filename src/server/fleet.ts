@@ -2,6 +2,8 @@
 export interface Member {
   /** Opens the newest versions. */
   reload(): Promise<void>;
+  /** Accepts no more connections, and goes on answering those that it has. */
+  leave(): Promise<void>;
   /** Its numbers, as prom-client aggregates them. */
   metrics(): Promise<object>;
 }

@@ -41,7 +41,8 @@ export class ModelServer {
   readonly metrics: Metrics;
   private readonly app: FastifyInstance;
   private readonly answers = new OpenAnswers();
-  private state: "open" | "closing" = "open";
+  private leaving?: Promise<void>;
+  private stopping?: Promise<void>;
 
   /** @throws ConfigError for a server that anyone in a network could use */
   constructor(
@@ -65,9 +66,10 @@ export class ModelServer {
     addScoringRoutes(this.app, { models, queue, metrics: this.metrics, settings });
     const fleet = join({
       reload: () => models.reload(),
+      leave: () => this.leave(),
       metrics: () => this.metrics.registry.getMetricsAsJSON(),
     });
-    addInfoRoutes(this.app, { models, limits, fleet, isReady: () => this.state === "open" });
+    addInfoRoutes(this.app, { models, limits, fleet, isReady: () => this.leaving === undefined });
   }
 
   /** Starts listening. @returns the address */
@@ -81,19 +83,32 @@ export class ModelServer {
   }
 
   /**
-   * Stops without losing a request that is on its way. `/ready` says so first, and connections that wait are still accepted; then
-   * no new ones are accepted; then each answer closes its connection; then those that stay without a request are closed, too. The steps are apart,
-   * because a client whose connection was closed opens another one, which must not wait at a worker that stops listening.
+   * Stops without losing a request that is on its way: the server {@link leave}s; then each answer closes its connection; then those
+   * that stay without a request are closed, too. The steps are apart, because a client whose connection was closed opens another one,
+   * which must not wait at a server that stops listening.
    */
-  async stop(): Promise<void> {
-    if (this.state !== "open") return;
-    this.state = "closing";
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  /** Accepts no more connections. `/ready` says so first, and connections that wait are still accepted. */
+  private leave(): Promise<void> {
+    this.leaving ??= this.stopListening();
+    return this.leaving;
+  }
+
+  private async stopListening(): Promise<void> {
     this.app.log.info("stopping");
     await sleep(STEP);
     // After a turn of the event loop all connections that wait were accepted: where the process had to wait, they are many.
     await turn();
     // The method of HTTP servers would close idle connections, too.
     NetServer.prototype.close.call(this.app.server);
+  }
+
+  private async end(): Promise<void> {
+    await this.leave();
     await sleep(STEP);
     this.answers.closeConnections();
     for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)

@@ -28,9 +28,13 @@ export class Workers {
     await Promise.all(Array.from({ length: count - 1 }, () => listening(this.fork())));
   }
 
-  /** Each answers what has arrived, and ends. */
+  /**
+   * Each answers what has arrived, and ends. First all of them stop accepting connections: a client whose connection one of them
+   * closes must not open another one at a worker that is about to stop listening.
+   */
   async stop(): Promise<void> {
     this.stopping = true;
+    await Promise.allSettled([...this.channels.values()].map((channel) => channel.ask("leave")));
     const workers = [...this.channels.keys()];
     const ends = workers.map((worker) => once(worker, "exit"));
     for (const worker of workers) worker.process.kill("SIGTERM");
@@ -86,6 +90,7 @@ async function listening(worker: Worker): Promise<void> {
 export const workerFleet: JoinFleet = (member) => {
   const own = {
     reload: () => member.reload(),
+    leave: () => member.leave(),
     metrics: async () => JSON.stringify(await member.metrics()),
   };
   const channel = new Channel(

@@ -43,9 +43,10 @@ function sayWhere(url: string): void {
   console.error(`Serving on ${url}, described at ${url}/docs. Press Ctrl-C to stop.`);
 }
 
-/** Resolves when the process is asked to stop. */
+/** Resolves when the process is asked to stop. Ctrl-C reaches workers, too, but the first process stops them together. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => resolve());
+    process.on("SIGTERM", () => resolve());
+    process.on("SIGINT", () => void (cluster.isWorker || resolve()));
   });
 }
