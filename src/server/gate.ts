@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { busy, RETRY_AFTER } from "./refusals.js";
 import type { ScoringQueue } from "./scoring-queue.js";
 
@@ -14,21 +15,46 @@ interface Gate {
   readonly answers: OpenAnswers;
 }
 
-/** Answers that have not ended. */
+/** Requests of one connection that wait for their answers: no client sends so many, and their answers would fill the memory. */
+const MOST_PIPELINED = 100;
+
+/** Answers that have not ended, by connection: of those that wait for others when it closes, no event tells the end. */
 export class OpenAnswers {
-  private readonly open = new Set<ServerResponse>();
+  private readonly open = new Map<Socket, Set<ServerResponse>>();
   private closes = false;
 
-  add(response: ServerResponse): void {
+  get count(): number {
+    return this.all().length;
+  }
+
+  /** False for one too many: its connection is closed. */
+  add(response: ServerResponse, { socket }: IncomingMessage): boolean {
+    const answers = this.open.get(socket) ?? this.opened(socket);
+    if (answers.size >= MOST_PIPELINED) {
+      socket.destroy();
+      return false;
+    }
     response.shouldKeepAlive &&= !this.closes;
-    this.open.add(response);
-    response.once("close", () => this.open.delete(response));
+    answers.add(response);
+    response.once("close", () => answers.delete(response));
+    return true;
   }
 
   /** From now on each answer closes its connection. */
   closeConnections(): void {
     this.closes = true;
-    for (const response of this.open) response.shouldKeepAlive = false;
+    for (const response of this.all()) response.shouldKeepAlive = false;
+  }
+
+  private opened(socket: Socket): Set<ServerResponse> {
+    const answers = new Set<ServerResponse>();
+    this.open.set(socket, answers);
+    socket.once("close", () => this.open.delete(socket));
+    return answers;
+  }
+
+  private all(): ServerResponse[] {
+    return [...this.open.values()].flatMap((answers) => [...answers]);
   }
 }
 
@@ -45,7 +71,7 @@ const HEADERS = {
  */
 export function behindGate(listener: RequestListener, { queue, onRefusal, answers }: Gate): RequestListener {
   return (request, response) => {
-    answers.add(response);
+    if (!answers.add(response, request)) return;
     const path = scoringPath(request);
     if (path === undefined || !queue.refuses()) return listener(request, response);
     response.writeHead(503, HEADERS).end(BODY);

@@ -35,9 +35,20 @@ export class Metrics {
     registers: this.registers,
   });
 
-  /** @param waiting the number of requests that wait to be scored */
-  constructor(models: ServedModels, waiting: () => number) {
+  /**
+   * @param open the number of requests without an answer
+   * @param waiting the number of those that wait to be scored
+   */
+  constructor(models: ServedModels, open: () => number, waiting: () => number) {
     collectDefaultMetrics({ register: this.registry });
+    new Gauge({
+      name: "pairloom_open_requests",
+      help: "Requests that have arrived and are not answered yet",
+      registers: this.registers,
+      collect() {
+        this.set(open());
+      },
+    });
     new Gauge({
       name: "pairloom_waiting_requests",
       help: "Requests that wait to be scored",

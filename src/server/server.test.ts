@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
@@ -242,6 +243,23 @@ describe("a malformed request", () => {
       ["GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403],
     ] as const)
       expect(await raw(served.url, bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it("on a connection with a hundred others that are not answered closes it, and leaves nothing", async () => {
+    const open = async () =>
+      Number(/^pairloom_open_requests (\d+)$/m.exec(await (await get(to("/metrics"))).text())?.[1]);
+    const asked = "GET /docs/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const answers = (await raw(served.url, asked.repeat(101))).match(/HTTP\/1.1 200 /g) ?? [];
+    expect(answers.length).toBeLessThan(101);
+    const { hostname, port } = new URL(served.url);
+    for (let i = 0; i < 5; i++) {
+      const socket = connect(Number(port), hostname).pause();
+      await new Promise<void>((sent) => socket.write(asked.repeat(100), () => sent()));
+      await open();
+      socket.destroy();
+    }
+    // The request for the number is open itself.
+    while ((await open()) > 1);
   });
 
   it("whose headers or body do not arrive is refused", async () => {

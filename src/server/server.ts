@@ -53,7 +53,11 @@ export class ModelServer {
     refuseOpenServer(settings);
     const { limits } = settings;
     const queue: ScoringQueue = new ScoringQueue(limits, (rows) => this.metrics.batch(rows));
-    this.metrics = new Metrics(models, () => queue.waiting);
+    this.metrics = new Metrics(
+      models,
+      () => this.answers.count,
+      () => queue.waiting,
+    );
     const gate = {
       queue,
       onRefusal: (path: string) => this.metrics.refused(path),
