@@ -3,6 +3,7 @@
   pip install lightgbm duckdb pyarrow pandas scikit-learn
   python bench/trees.py flights      # a small grid, chosen on the validation split
   python bench/trees.py train.csv test.csv   # its defaults, on tables with a column `label`; bench/bank.ts writes such
+  python bench/trees.py adult.data adult.test.data income age,workclass,…   # the same, of files without a header
 
 Pairloom, its tests and CI never need Python.
 """
@@ -70,8 +71,10 @@ def flights():
         report((texts, num_leaves, learning_rate), *fit(parts, **settings), parts)
 
 
-def defaults(train, test):
-    rows = duckdb.sql(f"SELECT *, 'train' AS split FROM '{train}' UNION ALL SELECT *, 'test' FROM '{test}'").df()
+def defaults(train, test, label="label", columns=None):
+    names = f", names = {columns.split(',')}" if columns else ""
+    read = lambda path, split: f"SELECT * RENAME ({label} AS label), '{split}' AS split FROM read_csv('{path}'{names})"
+    rows = duckdb.sql(f"{read(train, 'train')} UNION ALL {read(test, 'test')}").df()
     parts = splits(rows)
     started = time.time()
     model = lightgbm.LGBMClassifier(n_jobs=2, verbose=-1).fit(*parts["train"])

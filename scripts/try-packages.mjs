@@ -7,7 +7,8 @@ import { join, resolve } from "node:path";
 
 const packages = resolve(process.argv[2]);
 const project = mkdtempSync(join(tmpdir(), "pairloom-try-"));
-const run = (program, ...args) => execFileSync(program, args, { cwd: project, stdio: "inherit" });
+const shell = process.platform === "win32"; // where npm is a script
+const run = (program, ...args) => execFileSync(program, args, { cwd: project, stdio: "inherit", shell });
 
 writeFileSync(join(project, "package.json"), '{ "private": true }');
 const rows = Array.from({ length: 200 }, (_, i) => `u${i % 7},${i % 13},${Number(i % 7 < 3)}`);
@@ -32,4 +33,4 @@ console.log(\`\${process.version} \${process.platform} \${process.arch}: trained
 );
 const tarballs = readdirSync(packages).map((name) => join(packages, name));
 run("npm", "install", "--no-audit", "--no-fund", ...tarballs);
-run(process.execPath, "job.mjs");
+run("node", "job.mjs");

@@ -1,9 +1,8 @@
 #include "distributed/mpi_library.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 
+#include "platform/library.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -11,13 +10,10 @@ namespace {
 
 constexpr size_t kMostVersion = 8192;
 
-// Null where the library lacks the function or object.
-void* symbol(void* library, const char* name) { return dlsym(library, name); }
-
 // The name of a function that is missing; null: the library has all of them.
 const char* find_functions(void* library, Mpi& mpi) {
-#define FIND(name)                                                                \
-  mpi.name = reinterpret_cast<decltype(mpi.name)>(symbol(library, "MPI_" #name)); \
+#define FIND(name)                                                                   \
+  mpi.name = reinterpret_cast<decltype(mpi.name)>(symbol_of(library, "MPI_" #name)); \
   if (mpi.name == nullptr) return "MPI_" #name
   FIND(Init_thread);
   FIND(Finalize);
@@ -40,13 +36,13 @@ const char* find_functions(void* library, Mpi& mpi) {
 
 // The constants of each ABI, as its mpi.h has them.
 void set_constants(void* library, Mpi& mpi) {
-  if (void* const world = symbol(library, "ompi_mpi_comm_world")) {  // Open MPI: addresses of objects
+  if (void* const world = symbol_of(library, "ompi_mpi_comm_world")) {  // Open MPI: addresses of objects
     mpi.world = Mpi::Handle(world);
-    mpi.byte = Mpi::Handle(symbol(library, "ompi_mpi_byte"));
+    mpi.byte = Mpi::Handle(symbol_of(library, "ompi_mpi_byte"));
     mpi.thread_serialized = 2;
     mpi.thread_multiple = 3;
     mpi.status_ignore = nullptr;
-  } else if (symbol(library, "MPI_Abi_get_version") != nullptr) {  // the standard ABI of MPI 5
+  } else if (symbol_of(library, "MPI_Abi_get_version") != nullptr) {  // the standard ABI of MPI 5
     mpi.world = 0x101;
     mpi.byte = 0x247;
     mpi.thread_serialized = 2048;
@@ -76,9 +72,10 @@ Mpi load_mpi(std::span<const std::string> libraries) {
   std::string reasons;
   for (const std::string& name : libraries) {
     reasons += reasons.empty() ? "" : "; ";
-    void* const library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    std::string reason;
+    void* const library = load_library(name, reason);
     if (library == nullptr) {
-      reasons += dlerror();
+      reasons += reason;
       continue;
     }
     Mpi mpi{};

@@ -1,15 +1,15 @@
 #include "distributed/mpi_world.h"
 
-#include <unistd.h>
-
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <future>
 #include <optional>
 #include <thread>
 
 #include "distributed/mpi_calls.h"
 #include "distributed/pulses.h"
+#include "platform/process.h"
 #include "program/error.h"
 
 namespace pairloom {
@@ -85,8 +85,8 @@ using Opened = std::promise<std::shared_ptr<World>>;
 
 Place this_place() {
   Place place;
-  gethostname(place.host, sizeof(place.host) - 1);
-  place.pid = uint32_t(getpid());
+  host_name().copy(place.host, sizeof(place.host) - 1);
+  place.pid = process_id();
   return place;
 }
 
@@ -123,7 +123,7 @@ std::shared_ptr<MpiWorld> make_world(MpiCalls& calls) {
 void finalize(const Mpi& mpi) {
   std::promise<void> done;
   std::thread([closed = done.get_future()] {
-    if (closed.wait_for(kClosing) == std::future_status::timeout) _exit(kLostRank);
+    if (closed.wait_for(kClosing) == std::future_status::timeout) std::_Exit(kLostRank);
   }).detach();
   mpi.Finalize();
   done.set_value();
@@ -157,7 +157,7 @@ std::shared_ptr<World> open_mpi_world(std::vector<std::string> libraries, second
   }).detach();
   if (world.wait_for(kOpening) == std::future_status::timeout) {
     std::fprintf(stderr, "pairloom: not all ranks have come within %d s\n", int(kOpening.count()));
-    _exit(kLostRank);
+    std::_Exit(kLostRank);
   }
   return world.get();
 }

@@ -1,8 +1,9 @@
 #include "distributed/pulses.h"
 
-#include <unistd.h>
-
+#include <cstdlib>
 #include <thread>
+
+#include "platform/process.h"
 
 namespace pairloom {
 namespace {
@@ -16,11 +17,6 @@ constexpr milliseconds kPoll{1};
 // How long the launcher may take to end all ranks, and rank 0 to tell people why.
 constexpr seconds kAborting{2}, kTelling{4};
 constexpr int kTag = 1;
-
-void print(const std::string& line) {
-  const std::string text = "pairloom: " + line + "\n";
-  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;  // there is nobody to tell
-}
 
 }  // namespace
 
@@ -99,10 +95,10 @@ void Pulses::send_when_free(Line& line, const Pulse& pulse) {
 
 // The launcher's own end may hang, as after a lost link: this process does not wait for it.
 void Pulses::end(const Verdict& verdict) {
-  if (!verdict.reason.empty()) print(verdict.reason);
+  if (!verdict.reason.empty()) write_error("pairloom: " + verdict.reason + "\n");
   std::thread([this, code = verdict.code] { calls_.library().Abort(calls_.library().world, code); }).detach();
   std::this_thread::sleep_for(kAborting);
-  _exit(verdict.code);
+  std::_Exit(verdict.code);
 }
 
 }  // namespace pairloom

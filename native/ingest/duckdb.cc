@@ -1,16 +1,15 @@
 #include "ingest/duckdb.h"
 
-#include <dlfcn.h>
+#include "platform/library.h"
 
 namespace pairloom {
 
 DuckFunctions find_duckdb(const char* path) {
-  void* const library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+  void* const library = loaded_library(path);  // the module that loaded it keeps it open
   if (library == nullptr) return {};
   const DuckFunctions found = {
-      reinterpret_cast<decltype(DuckFunctions::data)>(dlsym(library, "duckdb_vector_get_data")),
-      reinterpret_cast<decltype(DuckFunctions::validity)>(dlsym(library, "duckdb_vector_get_validity"))};
-  dlclose(library);  // the module that loaded it keeps it open
+      reinterpret_cast<decltype(DuckFunctions::data)>(symbol_of(library, "duckdb_vector_get_data")),
+      reinterpret_cast<decltype(DuckFunctions::validity)>(symbol_of(library, "duckdb_vector_get_validity"))};
   return found.data != nullptr && found.validity != nullptr ? found : DuckFunctions{};
 }
 

@@ -5,11 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "platform/mapped_file.h"
+
 namespace pairloom {
 
 // A private mapping: its pages are shared with other processes that map the file until this process writes to them; the
 // file never changes. It is writable so that a stray write damages only this process's copy of a page and does not
-// crash it. The file must not be truncated meanwhile.
+// crash it; on Windows, where such pages would count as memory of the process, it is not. The file must not be truncated
+// meanwhile.
 class Mapping {
  public:
   // The whole file. Throws Error.
@@ -21,20 +24,16 @@ class Mapping {
   Mapping(Mapping&& other) noexcept { *this = std::move(other); }
   Mapping& operator=(Mapping&& other) noexcept {
     std::swap(pages_, other.pages_);
-    std::swap(skipped_, other.skipped_);
-    std::swap(bytes_, other.bytes_);
     return *this;
   }
 
-  void* data() const { return pages_ == nullptr ? nullptr : static_cast<char*>(pages_) + skipped_; }
-  uint64_t bytes() const { return bytes_; }
+  void* data() const { return pages_.begin == nullptr ? nullptr : static_cast<char*>(pages_.begin) + pages_.skipped; }
+  uint64_t bytes() const { return pages_.total - pages_.skipped; }
 
  private:
-  void map(int descriptor, const std::string& path, uint64_t offset, uint64_t bytes, uint64_t reserved);
+  void map(const InputFile& file, const std::string& path, uint64_t offset, uint64_t bytes, uint64_t reserved);
 
-  void* pages_ = nullptr;  // null if the range is empty
-  size_t skipped_ = 0;     // from the start of the first page
-  uint64_t bytes_ = 0;
+  FilePages pages_;  // none if the range is empty
 };
 
 }  // namespace pairloom

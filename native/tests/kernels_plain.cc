@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "runtime/random.h"
@@ -38,7 +39,7 @@ double slope(double s, Activation act) {
     case Activation::kLeakyRelu: return s <= 0 ? 0.01 : 1;
     case Activation::kSilu: return sigmoid * (1 + s * (1 - sigmoid));
     case Activation::kGelu:
-      return 0.5 * (1 + std::erf(s / std::sqrt(2.0))) + s * std::exp(-s * s / 2) / std::sqrt(2 * M_PI);
+      return 0.5 * (1 + std::erf(s / std::sqrt(2.0))) + s * std::exp(-s * s / 2) / std::sqrt(2 * std::numbers::pi);
     case Activation::kSoftplus: return sigmoid;
     case Activation::kElu: return s <= 0 ? s + 1 : 1;
     case Activation::kSin: return std::cos(s);

@@ -1,8 +1,7 @@
 // Embeddings, their products, and the optimizers against the plain twin.
 #include <cstring>
 
-#include <sys/mman.h>
-
+#include "platform/pages.h"
 #include "tests/kernels_fixture.h"
 
 namespace pairloom::test {
@@ -60,9 +59,9 @@ class QuantizedTable {
  public:
   QuantizedTable(Random& random, QuantizedRow row, uint32_t rows) : row_(row), bytes_(size_t{rows} * row.words * 4) {
     pages_ = (bytes_ + kPage - 1) / kPage * kPage;
-    memory_ = static_cast<char*>(mmap(nullptr, pages_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    CHECK(memory_ != MAP_FAILED);
-    CHECK_EQ(mprotect(memory_ + pages_, kPage, PROT_NONE), 0);
+    memory_ = static_cast<char*>(map_pages(pages_ + kPage, true));
+    CHECK(memory_ != nullptr);
+    CHECK(guard_pages(memory_ + pages_, kPage));
     for (size_t i = 0; i < bytes_; ++i) begin()[i] = char(random.below(256));
     for (uint32_t r = 0; r < rows; ++r) {
       const float head[] = {random.between(0, 1), random.between(-1, 1)};
@@ -70,7 +69,7 @@ class QuantizedTable {
     }
   }
   QuantizedTable(const QuantizedTable&) = delete;
-  ~QuantizedTable() { munmap(memory_, pages_ + kPage); }
+  ~QuantizedTable() { unmap_pages(memory_, pages_ + kPage); }
 
   const float* data() { return reinterpret_cast<float*>(begin()); }
   // The number by the formula: 4-bit integers are in the low halves of the bytes, then in the high ones.

@@ -3,8 +3,7 @@
 
 #include <span>
 
-#include <sys/mman.h>
-
+#include "platform/pages.h"
 #include "tests/test.h"
 
 namespace pairloom::test {
@@ -13,11 +12,11 @@ namespace pairloom::test {
 class Reserved {
  public:
   explicit Reserved(size_t floats) : bytes_(floats * sizeof(float)) {
-    data_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    CHECK(data_ != MAP_FAILED);
+    data_ = map_pages(bytes_, false);
+    CHECK(data_ != nullptr);
   }
   Reserved(const Reserved&) = delete;
-  ~Reserved() { munmap(data_, bytes_); }
+  ~Reserved() { unmap_pages(data_, bytes_); }
   std::span<float> span() const { return {static_cast<float*>(data_), bytes_ / sizeof(float)}; }
 
  private:

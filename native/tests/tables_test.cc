@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <numbers>
 
 #include "cpu/kernels/dispatch.h"
 #include "cpu/tables/fill.h"
@@ -210,7 +211,7 @@ TEST(box_muller_is_accurate) {
   for (uint32_t round = 0; round < 100'000; ++round) {
     const uint32_t first = round == 0 ? 0 : round == 1 ? ~0u : random.next(), second = random.next();
     const double u = double(first >> 8) * 0x1p-24, v = double(second >> 8) * 0x1p-24;
-    const double expected = std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * M_PI * v);
+    const double expected = std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::numbers::pi * v);
     CHECK(std::abs(plain::box_muller(first, second) - expected) < 1e-14);
   }
 }

@@ -17,18 +17,37 @@ import { BUILD_COMMAND, CORE_FILE, PACKAGE_BUILD, USER_BUILD } from "./find-core
 
 /** In native/CMakeLists.txt. */
 const TARGET = "pairloom";
-const TOOLS = "CMake 3.20 or newer, and g++ 12, clang 15 or newer";
+const ON_WINDOWS = process.platform === "win32";
+const TOOLS = `CMake 3.20 or newer, and ${ON_WINDOWS ? "Ninja and zig 0.16" : "g++ 12, clang 15 or newer"}`;
 
 /** The commands that install the tools of a build, for the most common systems. */
 const INSTALL =
   "Install them (Debian and Ubuntu: apt install cmake g++ make; Alpine: apk add cmake g++ make; " +
-  "Fedora: dnf install cmake gcc-c++ make; macOS: xcode-select --install and brew install cmake), " +
+  "Fedora: dnf install cmake gcc-c++ make; macOS: xcode-select --install and brew install cmake; " +
+  "Windows: winget install Kitware.CMake Ninja-build.Ninja zig.zig), " +
   `then run \`${BUILD_COMMAND}\`.`;
+
+/**
+ * CMake's arguments that compile with zig, which has the C and C++ libraries of every system.
+ * @param system as CMake names it
+ */
+export function zigSettings(target: string, system: string): string[] {
+  return [
+    `-DCMAKE_SYSTEM_NAME=${system}`,
+    `-DCMAKE_SYSTEM_PROCESSOR=${target.split("-")[0]}`,
+    "-DCMAKE_CXX_COMPILER=zig;c++",
+    `-DCMAKE_CXX_COMPILER_TARGET=${target}`,
+    "-DCMAKE_SHARED_LINKER_FLAGS=-s", // without symbols for debuggers, which zig would add
+  ];
+}
+
+/** MSVC has no types of vectors, and g++ for Windows does not align those on the stack. */
+const WINDOWS_SETTINGS = zigSettings("x86_64-windows-gnu", "Windows");
 
 export interface BuildOptions {
   /** Default: in the package, or in the user's folder if the package cannot be written. */
   readonly folder?: string;
-  /** Further arguments of CMake's configuration. */
+  /** Further arguments of CMake's configuration. Default: those that this system needs. */
   readonly cmake?: readonly string[];
 }
 
@@ -36,7 +55,8 @@ export interface BuildOptions {
  * Builds the native core from source and returns its path. Objects that are up to date are not compiled again.
  * @throws ExecutionError if CMake or a compiler is missing, or the core does not compile
  */
-export function buildCore({ folder = buildFolder(), cmake = [] }: BuildOptions = {}): string {
+export function buildCore(options: BuildOptions = {}): string {
+  const { folder = buildFolder(), cmake = ON_WINDOWS ? WINDOWS_SETTINGS : [] } = options;
   mkdirSync(folder, { recursive: true });
   const core = join(folder, CORE_FILE);
   const build = new Build(folder, cmake);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "platform/hidden_file.h"
+
 namespace pairloom {
 
 // The next multiple of the unit.
@@ -18,7 +20,6 @@ class ScratchFile {
  public:
   // Throws Error if the directory has no room for such a file.
   explicit ScratchFile(const std::string& directory);
-  ~ScratchFile();
   ScratchFile(const ScratchFile&) = delete;
   ScratchFile& operator=(const ScratchFile&) = delete;
 
@@ -40,14 +41,14 @@ class ScratchFile {
   uint64_t bytes_read() const { return bytes_read_; }
   uint64_t bytes_written() const { return bytes_written_; }
   // Bytes of the disk that it takes.
-  uint64_t allocated() const;
+  uint64_t allocated() const { return file_.allocated(); }
 
  private:
   void find_sectors();
-  [[noreturn]] void fail(const char* what, int error) const;
+  [[noreturn]] void fail(const char* what) const;
 
   const std::string directory_;
-  int descriptor_ = -1;
+  HiddenFile file_;
   size_t sector_ = 1;    // offsets and sizes are multiples of it
   bool direct_ = false;  // past the page cache
   std::atomic<uint64_t> reads_{0}, writes_{0}, bytes_read_{0}, bytes_written_{0};

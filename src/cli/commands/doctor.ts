@@ -46,7 +46,7 @@ export const doctor = command("doctor", args, async ({ ranks, output }) => {
     memory(),
     nativeCore(),
     tool("cmake", "cmake", "CMake"),
-    tool("compiler", process.env.CXX ?? "c++", "C++ compiler"),
+    compiler(),
     await duckdb(),
     writable("working folder", "."),
     writable("temporary folder", tmpdir()),
@@ -100,9 +100,15 @@ function notInUse({ reason }: { readonly reason: string }): string {
   return `not in use, so training is many times slower: ${reason}. To build it, run \`${BUILD_COMMAND}\``;
 }
 
+function compiler(): Finding {
+  return process.platform === "win32"
+    ? tool("compiler", "zig", "zig", "version")
+    : tool("compiler", process.env.CXX ?? "c++", "C++ compiler");
+}
+
 /** Only needed to build the native core. */
-function tool(name: string, program: string, what: string): Finding {
-  const { status, stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
+function tool(name: string, program: string, what: string, ask = "--version"): Finding {
+  const { status, stdout } = spawnSync(program, [ask], { encoding: "utf8" });
   if (status === 0) return { level: "ok", name, text: stdout.split("\n")[0] };
   return { level: "note", name, text: `no ${what} (\`${program}\`): only needed to build the native core` };
 }

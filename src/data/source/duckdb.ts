@@ -154,11 +154,16 @@ function exposedCollector(): Collector {
   return collect ?? (() => undefined);
 }
 
+const LIBRARIES: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: "libduckdb.dylib",
+  win32: "duckdb.dll",
+};
+
 /** The library of DuckDB's C interface, in the folder of the loaded bindings; undefined if those are not found. */
 export function duckLibrary(): string | undefined {
   const modules = Object.values(createRequire(import.meta.url).cache);
   const bindings = modules.find((module) => module?.exports === duckdb && module.filename.endsWith(".node"));
-  const name = process.platform === "darwin" ? "libduckdb.dylib" : "libduckdb.so";
+  const name = LIBRARIES[process.platform] ?? "libduckdb.so";
   return bindings && join(dirname(bindings.filename), name);
 }
 
