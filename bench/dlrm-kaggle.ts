@@ -35,10 +35,13 @@ export async function exportForOnnx(folder: string, path: string): Promise<void>
   await exportOnnx(await openModel(await findCheckpoint(folder), { backend, maxBatch: 1 }), path);
 }
 
-/** A request to rank so many items: the numbers and every second id are the user's, about half of the features. */
-export function rankRequest(items: number) {
+/** The ids of the user in a request to rank: with the 13 numbers, half of the columns. */
+const HALF = 7;
+
+/** A request to rank so many items: the numbers and the first ids are the user's. */
+export function rankRequest(items: number, ids = HALF) {
   const rows = rowsOf(items);
-  const isShared = (name: string) => isNumberName(name) || Number(name.split("_")[1]) % 4 === 0;
+  const isShared = (name: string) => isNumberName(name) || Number(name.split("_")[1]) < ids;
   const part = (row: Record<string, number>, shared: boolean) =>
     Object.fromEntries(Object.entries(row).filter(([name]) => isShared(name) === shared));
   return { user: part(rows[0], true), items: rows.map((row) => part(row, false)) };

@@ -59,15 +59,22 @@ function part(view: DataView, start: number, length: number): DataView {
   return new DataView(view.buffer, view.byteOffset + start, length);
 }
 
-/** A table of FlatBuffers. Reading outside of the bytes throws RangeError. */
+/** Bytes that may be read of a message, by those that it has: writers may use a text twice. */
+const MOST_READ = 8;
+
+/**
+ * A table of FlatBuffers. Reading outside of the bytes throws RangeError. Tables may share what they refer to, so that a few bytes
+ * could stand for a million long names: what is read of a message is counted.
+ */
 class FlatTable {
   private constructor(
     private readonly view: DataView,
     private readonly at: number,
+    private readonly left: { bytes: number },
   ) {}
 
   static root(view: DataView): FlatTable {
-    return new FlatTable(view, view.getUint32(0, true));
+    return new FlatTable(view, view.getUint32(0, true), { bytes: MOST_READ * view.byteLength });
   }
 
   byte(field: number): number {
@@ -97,17 +104,17 @@ class FlatTable {
   table(field: number): FlatTable {
     const at = this.place(field);
     if (at === 0) throw new ArrowError("a part of the stream is missing");
-    return new FlatTable(this.view, at + this.view.getUint32(at, true));
+    return this.tableAt(at);
   }
 
   text(field: number): string {
     const at = this.vector(field);
     if (at === 0) return "";
-    return utf8(part(this.view, at + 4, this.view.getUint32(at, true)));
+    return utf8(this.read(at + 4, this.view.getUint32(at, true)));
   }
 
   tables(field: number): FlatTable[] {
-    return this.elements(field, 4).map((at) => new FlatTable(this.view, at + this.view.getUint32(at, true)));
+    return this.elements(field, 4).map((at) => this.tableAt(at));
   }
 
   /** Pairs of 64-bit integers. */
@@ -119,10 +126,20 @@ class FlatTable {
     const at = this.vector(field);
     if (at === 0) return [];
     const count = this.view.getUint32(at, true);
-    part(this.view, at + 4, count * size);
+    this.read(at + 4, count * size);
     const places: number[] = [];
     for (let i = 0; i < count; i++) places.push(at + 4 + i * size);
     return places;
+  }
+
+  private tableAt(at: number): FlatTable {
+    return new FlatTable(this.view, at + this.view.getUint32(at, true), this.left);
+  }
+
+  private read(start: number, length: number): DataView {
+    this.left.bytes -= length;
+    if (this.left.bytes < 0) throw new ArrowError("parts of the stream overlap");
+    return part(this.view, start, length);
   }
 
   private vector(field: number): number {
@@ -193,6 +210,9 @@ function elementOf(table: FlatTable): Field {
   throw new ArrowError("lists of lists are not read");
 }
 
+/** Elements of lists in a stream with fewer bytes: booleans are bits there, but not in memory. */
+const MOST_SMALL = 2 ** 20;
+
 class Batch {
   readonly rows: number;
   private readonly nodes: Iterator<readonly [number, number]>;
@@ -205,7 +225,11 @@ class Batch {
     if (header.has(3)) throw new ArrowError("compressed streams are not read");
     this.rows = header.wide(0);
     this.nodes = header.pairs(1).values();
-    this.buffers = header.pairs(2).values();
+    const buffers = header.pairs(2);
+    // Otherwise a stream could have thousands of columns of the same bytes.
+    if (buffers.reduce((sum, [, length]) => sum + length, 0) > body.byteLength)
+      throw new ArrowError("parts of the stream overlap");
+    this.buffers = buffers.values();
   }
 
   /**
@@ -215,6 +239,8 @@ class Batch {
   column({ type, numbers, element }: Field, expected?: number): ArrayLike<unknown> {
     const [rows = -1, nulls = 0] = this.nodes.next().value ?? [];
     if (rows < 0 || rows !== (expected ?? rows)) throw new ArrowError("the columns have different lengths");
+    if (rows > Math.max(MOST_SMALL, this.body.byteLength))
+      throw new ArrowError("lists have too many elements");
     const valid = this.buffer(0);
     const values = element
       ? this.lists(element, rows)

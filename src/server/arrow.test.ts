@@ -1,5 +1,13 @@
-import { columnFromArray, tableFromColumns, tableFromIPC, tableToIPC, utf8 } from "@uwdata/flechette";
-import { expect, it } from "vitest";
+import {
+  bool,
+  columnFromArray,
+  list,
+  tableFromColumns,
+  tableFromIPC,
+  tableToIPC,
+  utf8,
+} from "@uwdata/flechette";
+import { describe, expect, it } from "vitest";
 import { arrowOfItems, arrowOfScores, parseArrow } from "./arrow.js";
 
 const streamOf = (columns: Readonly<Record<string, Int32Array | Float32Array | readonly string[]>>) => {
@@ -55,4 +63,50 @@ it("refuses texts that are not UTF-8", () => {
   const stream = streamOf({ texts: ["abc", "xyz"] });
   stream[stream.indexOf("xyz")] = 0xff;
   expect(() => parseArrow(stream, 10)).toThrow("not a stream of Arrow");
+});
+
+describe("a stream whose parts overlap is refused before it takes memory:", () => {
+  const MANY = 2000;
+  const many = Object.fromEntries(Array.from({ length: MANY }, (_, i) => [`c${i}`, Int32Array.of(i)]));
+
+  it("columns with one long name", () => {
+    const stream = streamOf({ ["x".repeat(100_000)]: Int32Array.of(1), ...many });
+    const { view, vector } = fieldsOf(stream);
+    const first = vector + 4 + view.getUint32(vector + 4, true);
+    for (let i = 1; i <= MANY; i++) view.setUint32(vector + 4 + 4 * i, first - (vector + 4 + 4 * i), true);
+    expect(() => parseArrow(stream, 10)).toThrow(/overlap/);
+  });
+
+  it("columns of the same bytes", () => {
+    const values = Int32Array.from({ length: 100 }, (_, i) => i);
+    const stream = streamOf(Object.fromEntries(Object.keys(many).map((name) => [name, values])));
+    // The buffers of values: an offset and a length of 64 bits each.
+    const length = Buffer.alloc(8);
+    length.writeBigInt64LE(400n);
+    let changed = 0;
+    for (let at = stream.indexOf(length); at >= 8; at = stream.indexOf(length, at + 1), changed++)
+      stream.writeBigInt64LE(4000n, at);
+    expect(changed).toBeGreaterThan(MANY / 2);
+    expect(() => parseArrow(stream, 1000)).toThrow(/overlap/);
+  });
+
+  /** Where the vector of fields stands in the schema, which is the first message (Message.fbs, Schema.fbs). */
+  function fieldsOf(stream: Buffer) {
+    const view = new DataView(stream.buffer, stream.byteOffset + 8, stream.length - 8);
+    const into = (at: number) => at + view.getUint32(at, true);
+    const place = (table: number, field: number) =>
+      table + view.getUint16(table - view.getInt32(table, true) + 4 + 2 * field, true);
+    const schema = into(place(into(0), 2));
+    return { view, vector: into(place(schema, 1)) };
+  }
+});
+
+it("refuses more booleans in lists than bytes, but for a million", () => {
+  const lists = (length: number) => {
+    const flags = columnFromArray([Array.from({ length }, (_, i) => i % 3 === 0)], list(bool()));
+    return Buffer.from(tableToIPC(tableFromColumns({ flags }), { format: "stream" })!);
+  };
+  const { columns } = parseArrow(lists(1000), 10);
+  expect((columns.flags[0] as boolean[]).filter(Boolean)).toHaveLength(334);
+  expect(() => parseArrow(lists(2 ** 20 + 1), 10)).toThrow(/too many elements/);
 });
