@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
-import { type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
+import { copied, type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
@@ -110,6 +110,7 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
       asks: (rank) => sumOver(others(rank), (owner) => asked(rank, owner)),
       returns: (rank) => sumOver(others(rank), (owner) => returned(rank, owner)),
       answers: (rank) => sumOver(others(rank), (asker) => asked(asker, rank)),
+      folds: (rank) => idsOf(names, [0, BATCH], slotsOf(placement, rank)),
     };
   };
 }
@@ -122,22 +123,45 @@ function valuesAt(column: Column, row: number): number[] {
   );
 }
 
+/** Where the two tables are. */
+function placementsOn(ranks: number): Record<string, [string, Placement][]> {
+  const item = { firstRank: ranks - 1, owners: 1 };
+  return {
+    "one by rows": [
+      [USER, { firstRank: 0, owners: ranks }],
+      [ITEM, item],
+    ],
+    "one copied": [
+      [USER, copied(USER, ranks)],
+      [ITEM, item],
+    ],
+    "both copied": [
+      [USER, copied(USER, ranks)],
+      [ITEM, copied(ITEM, ranks)],
+    ],
+  };
+}
+
 describe.skipIf(!addon)("a plan", () => {
   it.each(
-    Object.entries(CASES).flatMap(([name, each]) => [2, 3, 8].map((ranks) => [name, ranks, each] as const)),
-  )("says what ranks send, byte by byte: %s, %i ranks", async (_, ranks, each) => {
+    Object.entries(CASES).flatMap(([name, each]) =>
+      [2, 3, 8].flatMap((ranks) =>
+        Object.entries(placementsOn(ranks)).map(
+          ([where, placements]) => [name, ranks, where, each, placements] as const,
+        ),
+      ),
+    ),
+  )("says what ranks send, byte by byte: %s, %i ranks, %s", async (_, ranks, __, each, placed) => {
     const graphs = graphsOf(each);
     const demand = demandFor(graphs, ranks);
-    const placements = new Map([
-      [USER, { firstRank: 0, owners: ranks }],
-      [ITEM, { firstRank: ranks - 1, owners: 1 }],
-    ]);
+    const placements = new Map(placed);
+    const program = demand.trainingAt(placements);
     const { traffic } = await train(graphs, ranks, placements);
     for (let rank = 0; rank < ranks; rank++) {
       const said = new Map<string, number>();
       for (let step = 0; step < STEPS; step++)
         for (const [name, bytes] of bytesSent(
-          roundsOf(demand.training, ranks, askedIn(demand, step, placements)),
+          roundsOf(program, ranks, askedIn(demand, step, placements)),
           rank,
         ))
           said.set(name, (said.get(name) ?? 0) + bytes);

@@ -4,7 +4,7 @@ import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import { groupStarts } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
-import { type Placement, SLOTS } from "../src/graph/placement.js";
+import { copied, type Placement, SLOTS } from "../src/graph/placement.js";
 import { type TableDtype, width } from "../src/graph/tensor.js";
 import { type DynamicSpec, type EvictionRule, KEYS, MISSING_KEY } from "../src/graph/translation.js";
 import { modelSchema } from "../src/models/index.js";
@@ -243,6 +243,7 @@ function randomCase(seed: number) {
   const pick = <T>(items: readonly T[]): T => items[below(items.length)];
   const ranks = 1 + below(16);
   const placementOf = (): Placement => {
+    if (below(3) === 0) return copied(String(below(ranks)), ranks);
     const firstRank = below(ranks);
     const owners = 1 + below(ranks - firstRank);
     return { firstRank, owners, turn: below(owners) };
@@ -321,6 +322,7 @@ describe.skipIf(!addon)("ranks", () => {
   it.each<[string, Placement]>([
     ["on one of them", { firstRank: 2, owners: 1 }],
     ["on some of them", { firstRank: 1, owners: 2 }],
+    ["on each of them", copied("user", 4)],
   ])("keep a whole table %s", async (_, placement) => {
     const placements = new Map([["embeddings.user.weight", placement]]);
     await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });

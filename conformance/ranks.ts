@@ -146,16 +146,18 @@ function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, memb
 }
 
 function mergeRanks(attrs: ParameterAttrs, members: readonly Member[]): Numbers {
-  if (attrs.byKey) return mergeKeys(attrs, members);
   const { name, shape, placement, role } = attrs;
+  if (attrs.byKey)
+    return placement
+      ? mergeKeys(attrs, members)
+      : theSame(
+          name,
+          members.map((member) => mergeKeys(attrs, [member])),
+        );
   const memories = members.map(({ memory }) => memory.get(name)!);
   const parts = memories.map(valuesOf);
   if (role === "counts") return parts.reduce((a, b) => a.map((n, i) => n + b[i]));
-  if (!placement) {
-    for (const part of parts)
-      if (Buffer.compare(bytesOf(part), bytesOf(parts[0])) !== 0) throw new Error(`ranks differ in ${name}`);
-    return parts[0];
-  }
+  if (!placement) return theSame(name, parts);
   const [rows] = shape;
   const all = numbersOf(
     memories[0].dtype,
@@ -171,6 +173,13 @@ function mergeRanks(attrs: ParameterAttrs, members: readonly Member[]): Numbers 
       );
   });
   return all;
+}
+
+/** What every rank has. */
+function theSame(name: string, parts: readonly Numbers[]): Numbers {
+  for (const part of parts)
+    if (Buffer.compare(bytesOf(part), bytesOf(parts[0])) !== 0) throw new Error(`ranks differ in ${name}`);
+  return parts[0];
 }
 
 function bytesOf(numbers: Numbers | BigInt64Array): Uint8Array {

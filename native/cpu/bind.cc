@@ -75,6 +75,12 @@ void check_kept(const Translator& table, const Shard& shard) {
                "slots " + std::to_string(slots.begin) + " to " + std::to_string(slots.end), ""});
 }
 
+// A copy of a table has all rows.
+void refuse_parts(const Translator* table) {
+  if (table == nullptr || (table->kept() == nullptr && table->frames() == nullptr)) return;
+  throw Error({"the memory of a rank does not have all rows of a table that every rank has", "compile", "", "", ""});
+}
+
 }  // namespace
 
 Executor::Executor(Program program, std::vector<ParameterMemory> parameters, uint32_t threads,
@@ -121,12 +127,13 @@ void Executor::bind_routes() {
     }
     Translator* const translator = translator_of(i);
     routes_.emplace_back(i, step_.rank, step_.ranks, translator);
-    if (translator != nullptr && translator->row_names() != nullptr) check_kept(*translator, routes_.back().shard());
+    if (i.attributes[kCopies] == 1) refuse_parts(translator);
+    else if (translator != nullptr && translator->row_names() != nullptr) check_kept(*translator, routes_.back().shard());
   }
   step_.routes = &routes_;
   for (const Instruction& i : program_.instructions) {
     if (i.opcode == Opcode::kFetchRows) route_of_[i.operands[0].buffer] = &routes_[size_t(i.attributes[0])];
-    if (i.opcode == Opcode::kReturnRows) {
+    if (i.opcode == Opcode::kReturnRows || i.opcode == Opcode::kFoldRows) {
       route_of_[i.operands[i.operands.size() - 2].buffer] = &routes_[size_t(i.attributes[0])];
     }
   }
@@ -174,7 +181,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
     const ParameterMemory& memory = parameters[i];
     const RowRoute* const route = route_of_[buffers[i]];
     const uint64_t width =
-        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->places_of_table().own_rows();
+        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->rows_here();
     if (memory.count != width) {
       throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
                    std::to_string(memory.count) + " elements", std::to_string(width), ""});
@@ -221,7 +228,7 @@ void Executor::allocate() {
 View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
   const RowRoute* const route = buffer.space == Space::kParameter ? route_of_[operand.buffer] : nullptr;
-  const uint64_t rows = route == nullptr ? operand.dims[0] : route->places_of_table().own_rows();
+  const uint64_t rows = route == nullptr ? operand.dims[0] : route->rows_here();
   const bool of_entries = buffer.space == Space::kEntries;
   return {.space = buffer.space,
           .dtype = buffer.dtype,
@@ -269,7 +276,7 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
   const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
   if (found != origins.names.end()) bound.names = found->second;
   if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) {
-    bound.names = &route->names();
+    bound.names = route->names();
     bound.received = &route->received();
   }
   if (bound.names == nullptr || bound.names->shard != nullptr || !bound.table.every_row) return;

@@ -123,7 +123,7 @@ void Executor::begin_translations() {
       if (ranks_ == nullptr) throw;
       if (!failure_) failure_ = std::current_exception();
     }
-    if (ranks_ != nullptr && translator.lists_outdated()) lists.add(gather_keys(translator.outdated()));
+    if (ranks_ != nullptr && translator.lists_outdated() && translator.kept() != nullptr) lists.add(gather_keys(translator.outdated()));
   }
   if (!lists.empty()) failure_ = lists.run(*ranks_, pool_, step_, failure_);
 }

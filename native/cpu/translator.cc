@@ -53,7 +53,7 @@ Translator::Translator(std::shared_ptr<Translation> translation, const Translati
 void Translator::bind(const Instruction& instruction, std::vector<uint32_t> inputs, uint32_t ranks) {
   inputs_ = std::move(inputs);
   admits_ = instruction.attributes[1] == 1;
-  reads_batch_ = admits_ && kept() != nullptr;
+  reads_batch_ = admits_ && ranks > 1 && row_names() != nullptr;
   if (reads_batch_ && inputs_.empty()) {
     throw Error({"ranks cannot share a dynamic table whose keys are computed", "translation " + name_, "", "", ""});
   }

@@ -90,6 +90,14 @@ const char* check_unique_rows(const Program& p, const Instruction& i) {
   return nullptr;
 }
 
+const char* check_told(const Program& p, const Instruction& i) {
+  const size_t columns = i.operands.size() / 3;
+  for (size_t column = 0; column < columns; ++column) {
+    if (p.buffer(i.operands[column]).dtype != p.buffer(i.operands[2 * columns + column]).dtype) return "columns of the same dtypes";
+  }
+  return nullptr;
+}
+
 const char* check_same_dtype(const Program& p, const Instruction& i) {
   const Operand &from = i.operands.front(), &to = i.operands.back();
   const bool fit = p.buffer(from).dtype == p.buffer(to).dtype && from.size() == to.size();
@@ -154,6 +162,7 @@ constexpr Check kChecks[] = {
     {O::kCombine, check_combine},
     {O::kUniqueRows, check_unique_rows},
     {O::kFetchRows, check_same_dtype},
+    {O::kTellRows, check_told},
     {O::kFoldAcross, check_combine},
     {O::kGatherRows, check_same_dtype},
     {O::kQuantizedEmbedding, check_quantized},

@@ -83,11 +83,12 @@ class HazardCheck {
     if (ins.opcode == Opcode::kTranslate) translate(ins);
     if (ins.opcode == Opcode::kUniqueRows) begin_route(ins);
     if (ins.opcode == Opcode::kFetchRows) route_of_[ins.operands.back().buffer] = route_of(ins);
-    if (ins.opcode == Opcode::kReturnRows) {
+    if (returns_sums(ins)) {
       limits_[ins.operands[ins.operands.size() - 2].buffer] = routes_[route_of(ins)].rows;
     }
     if (ins.opcode == Opcode::kGatherRows) limits_[ins.operands[1].buffer] = limits_[ins.operands[0].buffer];
     if (ins.opcode == Opcode::kTranslate || ins.opcode == Opcode::kUniqueRows) pass_sequences_on(ins);
+    if (ins.opcode == Opcode::kTellRows) tell(ins);
     if (loads(ins)) {
       const Input& input = p_.inputs[size_t(ins.attributes[0])];
       limits_[ins.operands[0].buffer] = input.limit == 0 ? kAnyKey : input.limit;
@@ -99,6 +100,16 @@ class HazardCheck {
     const size_t columns = ins.operands.size() / 2;
     for (size_t i = 0; i < columns; ++i) {
       sequence_of_[ins.operands[columns + i].buffer] = sequence_of_[ins.operands[i].buffer];
+    }
+  }
+
+  // The ids again.
+  void tell(const Instruction& ins) {
+    const size_t columns = ins.operands.size() / 3;
+    for (size_t i = 0; i < columns; ++i) {
+      const uint32_t ids = ins.operands[i].buffer, told = ins.operands[2 * columns + i].buffer;
+      limits_[told] = limits_[ids];
+      sequence_of_[told] = sequence_of_[ids];
     }
   }
 
@@ -138,7 +149,8 @@ class HazardCheck {
       refuse("routes are not numbered in order", "route " + std::to_string(route_of(ins)));
     }
     if (uint64_t(ins.attributes[kReturned]) > columns) refuse("more gradients return than there are columns", "");
-    Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), {}};
+    Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), ins.attributes[kCopies] == 1, {}, {}};
+    for (size_t i = 0; i < columns; ++i) route.ids.push_back(ins.operands[i].buffer);
     const double owners = ins.attributes[kOwners];
     if (route.rows == 0 || route.rows > kMostTableRows || owners < 1 ||
         ins.attributes[kFirstRank] + owners > kMostRanks) {
@@ -154,20 +166,26 @@ class HazardCheck {
   }
 
   void check_route(const Instruction& ins) const {
-    const bool fetches = ins.opcode == Opcode::kFetchRows, returns = ins.opcode == Opcode::kReturnRows;
+    const bool fetches = ins.opcode == Opcode::kFetchRows, tells = ins.opcode == Opcode::kTellRows;
+    const bool returns = returns_sums(ins);
     if (looks_up(ins.opcode)) return check_lookup(ins);
-    if (!fetches && !returns && ins.opcode != Opcode::kGatherSlots) return;
+    if (!fetches && !tells && !returns && ins.opcode != Opcode::kGatherSlots) return;
     if (route_of(ins) >= routes_.size()) {
       refuse("a route has no uniqueRows yet", "route " + std::to_string(route_of(ins)));
     }
     const Route& route = routes_[route_of(ins)];
     if (fetches && ins.operands[0].dims[0] != route.rows) refuse("a route is of another table", "");
-    const size_t columns = returns ? ins.operands.size() / 2 - 1 : fetches ? ins.operands.size() - 2 : 0;
-    if (columns != (returns ? route.returned : fetches ? route.columns.size() : 0)) {
+    if (route.copies != (tells || ins.opcode == Opcode::kFoldRows)) {
+      refuse("an instruction does not fit the copies of its route", route.copies ? "on every rank" : "none");
+    }
+    const size_t size = ins.operands.size();
+    const size_t columns = returns ? size / 2 - 1 : fetches ? size - 2 : tells ? size / 3 : 0;
+    if (columns != (returns ? route.returned : fetches || tells ? route.columns.size() : 0)) {
       refuse("an instruction has not the columns of its route", std::to_string(columns));
     }
     for (size_t i = 0; i < columns; ++i) {
-      if (ins.operands[returns ? 2 * i : 1 + i].buffer == route.columns[i]) continue;
+      const bool same = ins.operands[returns ? 2 * i : fetches ? 1 + i : columns + i].buffer == route.columns[i];
+      if (same && (!tells || ins.operands[i].buffer == route.ids[i])) continue;
       refuse("an instruction has another column than its route", "column " + std::to_string(i));
     }
   }
@@ -299,9 +317,13 @@ class HazardCheck {
 
   struct Route {
     uint64_t rows, returned;
-    std::vector<uint32_t> columns;  // buffers
+    bool copies;
+    std::vector<uint32_t> ids, columns;  // buffers: operands of uniqueRows, and its results
   };
   static constexpr uint64_t kNoRoute = ~uint64_t{0};
+  static bool returns_sums(const Instruction& ins) {
+    return ins.opcode == Opcode::kReturnRows || ins.opcode == Opcode::kFoldRows;
+  }
   static uint64_t route_of(const Instruction& ins) { return uint64_t(ins.attributes[kRoute]); }
 
   const Program& p_;

@@ -93,6 +93,8 @@ enum class Opcode : uint32_t {
   kFoldAcross = 143,
   kGatherSlots = 144,
   kGatherRows = 145,
+  kTellRows = 146,
+  kFoldRows = 147,
   kEmbedEntries = 160,
   kSegmentSum = 161,
   kRepeatRows = 162,

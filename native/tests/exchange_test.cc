@@ -27,14 +27,14 @@ struct SharedLookup {
   Operand rows = builder.buffer(Space::kExchange, {table_rows, kWidth});
   Operand out = builder.batch({kWidth});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
-  double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0;
+  double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0;
   bool reads_table = false, returns_ids = false;
 
   std::vector<uint8_t> bytes() {
     builder.stage(StageKind::kTile);
     builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn});
+    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn, copies});
     builder.stage(StageKind::kExchange);
     builder.add(O::kFetchRows, {table, local, rows}, {route});
     builder.stage(StageKind::kTile);
@@ -131,6 +131,7 @@ TEST(verifier_refuses_broken_routes) {
     CHECK(has(refusal_of([=](auto& l) { l.first_rank = most; }), "wrong number of rows"));
   }
   CHECK(has(refusal_of([](auto& l) { l.owners = 0; }), "wrong number of rows"));
+  CHECK(has(refusal_of([](auto& l) { l.copies = 1; }), "does not fit the copies of its route"));
   CHECK(has(refusal_of([](auto& l) { l.table = l.builder.parameter({kRows + 1, kWidth}); }), "operation's rule"));
 }
 
@@ -157,7 +158,7 @@ TEST(a_program_of_ranks_needs_them) {
   lists.stage(StageKind::kTile);
   lists.input(id, kRows);
   lists.stage(StageKind::kFixed);
-  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1, 0});
+  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1, 0, 0});
   CHECK_EQ(refusal(lists.bytes(), nullptr), "a program of several ranks has no ranks");
 }
 

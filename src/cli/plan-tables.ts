@@ -63,8 +63,9 @@ const nameOf = ({ name }: PlannedTable): string => name.replace(/^embeddings\./,
 const rowsAStep = ({ lookups: { rows, measured } }: PlannedTable): string =>
   `${measured ? "" : "~"}${count(Math.round(rows))}`;
 
-function placeText({ placement: { firstRank, owners } }: PlannedTable, ranks: number): string {
+function placeText({ placement: { firstRank, owners, copies } }: PlannedTable, ranks: number): string {
   if (ranks === 1) return "whole";
+  if (copies) return "every rank";
   return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "by rows" : `by rows, ${owners} ranks`;
 }
 

@@ -182,8 +182,8 @@ export interface Op<A = Attrs> extends InstructionRules {
   readonly combine?: Combine;
   /** True if the outputs are received from other ranks, in memory of their own whose size depends on the step. */
   readonly receives?: boolean;
-  /** True if all equations of the operation run in one stage, the one of the latest. They follow what makes their operands. */
-  readonly together?: boolean;
+  /** All equations of the operations with this word run in one stage, the one of the latest. They follow what makes their operands. */
+  readonly together?: string;
   /** True if it folds the partial results of its operands, a reduction's. */
   readonly folds?: boolean;
   /** Of an operation that reads the whole batch: each rank processes its own rows, and the results of ranks add up. */

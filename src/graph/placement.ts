@@ -15,6 +15,8 @@ export interface Placement {
   readonly owners: number;
   /** The rank with the first slots is so many after `firstRank`; default 0. After the last of the owners comes the first. */
   readonly turn?: number;
+  /** Every rank has a copy of the whole table, and updates it. The owners only add up the gradients of their rows. */
+  readonly copies?: true;
 }
 
 /**
@@ -27,8 +29,14 @@ export function byRows(name: string, ranks: number): Placement {
   return { firstRank: 0, owners, turn: murmur3(Buffer.from(name)) % owners };
 }
 
+/** All ranks have a copy of a table. */
+export function copied(name: string, ranks: number): Placement {
+  return { ...byRows(name, ranks), copies: true };
+}
+
 export function isSamePlacement(a: Placement, b: Placement): boolean {
-  return a.firstRank === b.firstRank && a.owners === b.owners && (a.turn ?? 0) === (b.turn ?? 0);
+  const parts = ({ firstRank, owners, turn = 0, copies }: Placement) => [firstRank, owners, turn, copies];
+  return parts(a).every((part, i) => part === parts(b)[i]);
 }
 
 /** The rows that one rank owns of a table. */

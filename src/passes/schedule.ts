@@ -184,7 +184,8 @@ function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
 
 /** Equations that run together wait for the latest of them. */
 function commonPosition(node: Node, { nodes, ready }: Timetable): Position {
-  const all = node.op.together ? nodes.filter(({ op }) => op === node.op) : [node];
+  const { together } = node.op;
+  const all = together ? nodes.filter(({ op }) => op.together === together) : [node];
   return all.map((each) => fixedPosition(each, ready)).reduce(later);
 }
 

@@ -40,15 +40,20 @@ export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Place
 /** The listed rows of a table. */
 interface Listed {
   readonly route: number;
-  /** The results of `uniqueRows`, and by column of ids. */
+  /** The columns of ids, the results of `uniqueRows`, and these by column. */
+  readonly columns: readonly Tensor[];
   readonly indices: readonly Tensor[];
   readonly local: ReadonlyMap<Tensor, Tensor>;
 }
 
 /** A table on its way through the pass. */
 interface Route extends Pick<Listed, "route" | "local"> {
+  /** What lookups read, and the columns that they read it by. */
   readonly rows: Tensor;
-  /** What `returnRows` gives, once it is there. */
+  readonly by: ReadonlyMap<Tensor, Tensor>;
+  /** True if every rank has all rows. */
+  readonly copied: boolean;
+  /** What `returnRows` or `foldRows` gives, once it is there. */
   sums?: readonly Tensor[];
 }
 
@@ -76,8 +81,12 @@ class Sharder {
     const isFirst = (node: Node): boolean =>
       executionOf(node) === "source" || node.op.binds === "translation";
     this.nodes.push(...placed(this.graph, this.placements).filter(isFirst));
-    const listed = [...this.uses].map(([table, each]) => [table, this.listRows(table, each)] as const);
-    for (const [table, each] of listed) this.fetchRows(table, each);
+    const listed = [...this.uses].flatMap(([table, each]) =>
+      this.isCopied(table) && each.returned.length === 0
+        ? []
+        : [[table, this.listRows(table, each)] as const],
+    );
+    for (const [table, each] of listed) this.shareRows(table, each);
     for (const node of this.graph.nodes) if (!isFirst(node)) this.rewrite(node);
     const outputs = [...this.graph.outputs].map(([name, tensor]) => [name, this.now(tensor)] as const);
     return { nodes: this.nodes, outputs: new Map(outputs) };
@@ -93,6 +102,10 @@ class Sharder {
     return this.replaced.get(tensor) ?? tensor;
   }
 
+  private isCopied(table: Tensor): boolean {
+    return this.placements.get(table)!.copies ?? false;
+  }
+
   private listRows(table: Tensor, { returned, others }: TableUses): Listed {
     const route = this.listed++;
     const columns = [...returned, ...others];
@@ -101,19 +114,26 @@ class Sharder {
     const attrs = { route, rows, placement, returned: returned.length };
     const indices = this.add(EXCHANGES.uniqueRows, columns, attrs);
     // A column that occurs twice has the same indices twice.
-    return { route, indices, local: new Map(columns.map((ids, i) => [ids, indices[i]])) };
+    return { route, columns, indices, local: new Map(columns.map((ids, i) => [ids, indices[i]])) };
   }
 
-  private fetchRows(table: Tensor, { route, indices, local }: Listed): void {
-    const [rows] = this.add(EXCHANGES.fetchRows, [table, ...indices], { route });
-    this.routes.set(table, { route, local, rows });
+  private shareRows(table: Tensor, { route, columns, indices, local }: Listed): void {
+    const copied = this.isCopied(table);
+    if (copied) {
+      const told = this.add(EXCHANGES.tellRows, [...columns, ...indices], { route });
+      const by = new Map(columns.map((ids, i) => [ids, told[i]]));
+      this.routes.set(table, { route, local, rows: table, by, copied });
+    } else {
+      const [rows] = this.add(EXCHANGES.fetchRows, [table, ...indices], { route });
+      this.routes.set(table, { route, local, rows, by: local, copied });
+    }
   }
 
   private rewrite(node: Node): void {
     const inputs = node.inputs.map((tensor) => this.now(tensor));
     const route = this.routes.get(node.inputs[0]);
     if (route && LOOKUPS.has(node.op)) {
-      this.nodes.push({ ...node, inputs: [route.rows, route.local.get(node.inputs[1])!] });
+      this.nodes.push({ ...node, inputs: [route.rows, route.by.get(node.inputs[1])!] });
     } else if (route) {
       this.rewriteUpdate({ ...node, inputs }, route);
     } else if (executionOf(node) === "batch" && !node.op.additive) {
@@ -130,16 +150,19 @@ class Sharder {
     route.sums ??= this.returnRows(node, route);
     const attrs = { ...node.attrs, poolings: ["sum"] satisfies Pooling[] };
     this.nodes.push({ ...node, inputs: [...before, ...route.sums], attrs });
-    if (node.outputs.length === 0) return;
+    if (node.outputs.length === 0 || route.copied) return;
     const [sums] = node.outputs;
     const [gathered] = this.add(EXCHANGES.gatherSlots, [sums], { route: route.route });
     this.replaced.set(sums, gathered);
   }
 
-  private returnRows({ inputs, attrs: { poolings } }: Node, { route, local }: Route): readonly Tensor[] {
+  private returnRows(
+    { inputs, attrs: { poolings } }: Node,
+    { route, local, copied }: Route,
+  ): readonly Tensor[] {
     const pairs = inputs.slice(-2 * poolings.length);
     const own = pairs.map((tensor, i) => (i % 2 === 0 ? local.get(tensor)! : tensor));
-    return this.add(EXCHANGES.returnRows, own, { route, poolings });
+    return this.add(copied ? EXCHANGES.foldRows : EXCHANGES.returnRows, own, { route, poolings });
   }
 
   private fold({ op, outputs }: Node): void {
@@ -220,14 +243,15 @@ function apart({ name, translation }: ParameterAttrs): GraphError {
   });
 }
 
-/** The equations, where tables and their states say which ranks share them. */
+/** The equations, where tables of which ranks have some rows, and their states, say which ranks share them. */
 function placed(graph: Graph, ofTables: ReadonlyMap<Tensor, Placement>): Node[] {
   const made = producers(graph);
-  const placements = new Map(ofTables);
+  const placements = new Map([...ofTables].filter(([, { copies }]) => !copies));
   for (const { inputs, outputs, op } of graph.nodes) {
     if (op.execution !== "table" || outputs.length > 0) continue;
     const states = inputs.slice(1).filter((tensor) => made.get(tensor)?.attrs.role === "state");
-    for (const state of states) placements.set(state, placements.get(inputs[0])!);
+    const placement = placements.get(inputs[0]);
+    for (const state of states) if (placement) placements.set(state, placement);
   }
   return graph.nodes.map((node) => {
     const placement = placements.get(node.outputs[0]);

@@ -21,9 +21,14 @@ export function candidatesOf(problem: Problem): Candidate[] {
   const cells = new Knapsack(problem).run();
   const step = Math.max(1, Math.ceil(cells.length / MOST_CANDIDATES));
   const kept = cells.filter((_, i) => i % step === 0);
-  const uniform = [true, false].map((whole) => problem.items.map((choices) => cheapest(choices, whole)));
+  const uniform = [true, false].map((whole) =>
+    problem.items.map((choices) => cheapest(choices, (choice) => choice.whole === whole)),
+  );
   const even = EVENNESS.map((most) =>
-    problem.items.map((choices) => cheapest(choices, !choices.some((choice) => isEven(choice, most)))),
+    problem.items.map((choices) => {
+      const some = choices.some((choice) => isEven(choice, most));
+      return cheapest(choices, (choice) => (some ? isEven(choice, most) : choice.whole));
+    }),
   );
   const unique = new Map([...kept, ...uniform, ...even].map((candidate) => [candidate.join(), candidate]));
   return [...unique.values()];
@@ -34,9 +39,9 @@ function isEven(choice: Choice, most: number): boolean {
   return !choice.whole && mostOf(choice, 0) * choice.loads.length <= most * sumOver(choice, 0);
 }
 
-/** The cheapest choice of this form; of any form where there is none. */
-function cheapest(choices: readonly Choice[], whole: boolean): number {
-  const formed = [...choices.keys()].filter((i) => choices[i].whole === whole);
+/** The cheapest choice of a form; of any form where there is none. */
+function cheapest(choices: readonly Choice[], isFormed: (choice: Choice) => boolean): number {
+  const formed = [...choices.keys()].filter((i) => isFormed(choices[i]));
   const among = formed.length > 0 ? formed : [...choices.keys()];
   return among.reduce((a, b) => (sumOver(choices[b], 0) < sumOver(choices[a], 0) ? b : a));
 }

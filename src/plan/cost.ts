@@ -1,13 +1,13 @@
+import { memoryOf } from "../features/schema/store.js";
 import { groupStarts } from "../graph/accumulation.js";
 import { type Placement, rowsOfShard, SLOTS, slotsOf } from "../graph/placement.js";
-import { NARROW_ROWS } from "../graph/tensor.js";
 import type { Plan } from "../passes/memory-plan.js";
 import { workOf } from "./compute.js";
-import type { Demand, TableDemand } from "./demand.js";
+import type { Demand, TableDemand, TableStore } from "./demand.js";
 import { foldCopies } from "./fold-copies.js";
 import { inSlots, type TableLookups, trafficOf } from "./lookups.js";
 import { computeSeconds, latencyOf, type Machine, rowRate, secondsOfByte } from "./machine.js";
-import { bytesSent, type Round, roundsOf } from "./wire.js";
+import { bytesSent, idBytesOf, type Round, roundsOf } from "./wire.js";
 
 /** Seconds of a step, by part. */
 export interface Seconds {
@@ -86,6 +86,8 @@ export class CostModel {
     readonly demand: Demand,
     readonly lookups: ReadonlyMap<string, TableLookups>,
     readonly machine: Machine,
+    /** Entries of sequences in a rank's share of the batch, by the sequence, where they were counted. */
+    private readonly entries: ReadonlyMap<string, number> = new Map(),
   ) {
     const { ranks, tables } = demand;
     const rows = tables.reduce((sum, table) => sum + this.lookupsOf(table).asked.at(-1)! * table.weights, 0);
@@ -129,19 +131,28 @@ export class CostModel {
       updated: inSlots(updated, slots),
     };
     const bytes = this.shardBytes(table, placement, rank);
-    const held = cached / ALL_CACHED;
-    const exchange = ranks > 1 ? this.ownerBytes(table, owned) : 0;
-    const missed = cached < ALL_CACHED ? bytes.tables + bytes.states : 0;
+    const held = table.store ? heldShare(table.store, bytes.rows) : cached / ALL_CACHED;
+    // Nothing is exchanged of a copied table without gradients.
+    const everything = {
+      ...owned,
+      rows: table.returned > 0 ? owned.rows : 0,
+      all: inSlots(updated, [0, SLOTS]),
+    };
+    const exchange = ranks > 1 ? this.ownerBytes(table, placement.copies ? everything : owned) : 0;
+    const missed = held < 1 ? bytes.tables + bytes.states : 0;
+    const seconds = placement.copies
+      ? this.copySeconds(table, everything)
+      : this.tableSeconds(table, owned, 1 - held);
     return {
-      seconds: { ...NO_SECONDS, ...this.tableSeconds(table, owned, 1 - held) },
+      seconds: { ...NO_SECONDS, ...seconds },
       bytes: { ...NO_BYTES, tables: held * bytes.tables, states: held * bytes.states, exchange },
       disk: missed,
     };
   }
 
   private shardBytes({ rows, weights, states }: TableDemand, placement: Placement, rank: number) {
-    const own = rowsOfShard({ rows, placement, rank });
-    return { tables: own * weights, states: own * states };
+    const own = placement.copies ? rows : rowsOfShard({ rows, placement, rank });
+    return { rows: own, tables: own * weights, states: own * states };
   }
 
   private tableSeconds(table: TableDemand, owned: Owned, missing: number): Partial<Seconds> {
@@ -150,15 +161,28 @@ export class CostModel {
     const record = weights + states;
     const read = ranks * owned.rows * weights;
     const arriving = ranks * owned.sums * FP32 * dim;
-    const ids = rows > NARROW_ROWS ? 2 * FP32 : FP32;
     const others = ranks - 1;
-    const wire = others * (owned.rows * (ids + weights) + owned.sums * FP32 * dim);
+    const wire = others * (owned.rows * (idBytesOf(rows) + weights) + owned.sums * FP32 * dim);
     return {
       read: ranks > 1 ? read / rowRate(this.machine, weights, "read") : 0,
       update:
         (owned.updated * record) / rowRate(this.machine, record, "update") + arriving / this.machine.read,
       wire: wire * this.byteSeconds,
       disk: (2 * missing * Math.max(owned.updated, owned.rows) * record) / this.machine.disk,
+    };
+  }
+
+  /** Of a table of which every rank has all rows: gradients come, and their sums leave for all. */
+  private copySeconds({ weights, states, dim, rows }: TableDemand, owned: Folded): Partial<Seconds> {
+    const { ranks } = this.demand;
+    const record = weights + states;
+    const sum = FP32 * dim;
+    const wire = owned.rows * idBytesOf(rows) + owned.sums * sum + owned.updated * (idBytesOf(rows) + sum);
+    return {
+      update:
+        (owned.all * record) / rowRate(this.machine, record, "update") +
+        (ranks * owned.sums * sum) / this.machine.read,
+      wire: (ranks - 1) * wire * this.byteSeconds,
     };
   }
 
@@ -182,13 +206,15 @@ export class CostModel {
     const { training, ranks } = this.demand;
     const placement = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
     const none = () => 0;
-    return roundsOf(training, ranks, () => ({ placement, asks: none, returns: none, answers: none }));
+    const nothing = { placement, asks: none, returns: none, answers: none, folds: none };
+    return roundsOf(training, ranks, () => nothing);
   }
 
   /** Bytes that each rank sends in a step, by the names of the communicator's counters. */
   sent(placements: ReadonlyMap<string, Placement>): Map<string, number>[] {
-    const { training, ranks } = this.demand;
-    const rounds = roundsOf(training, ranks, (name) =>
+    const { training, trainingAt, ranks } = this.demand;
+    const hasCopies = [...placements.values()].some(({ copies }) => copies);
+    const rounds = roundsOf(hasCopies ? trainingAt(placements) : training, ranks, (name) =>
       trafficOf(this.lookups.get(name)!, placements.get(name)!, ranks),
     );
     return Array.from({ length: ranks }, (_, rank) => bytesSent(rounds, rank));
@@ -227,20 +253,9 @@ export class CostModel {
     return sum([...widths].map(entries)) * ENTRIES_ROOM * (maxBatch / this.demand.batch);
   }
 
-  /**
-   * In a rank's share of the batch: the ids of a table that are no single ones, by column. Where no table has ids of the
-   * sequence, because it has numbers alone, a guess: one for each row.
-   */
+  /** In a rank's share of the batch; a guess where nobody has counted them: one for each row. */
   private entriesIn(sequence: string): number {
-    const { tables, batch, ranks } = this.demand;
-    const share = batch / ranks;
-    const counts = tables
-      .filter(({ columns }) => columns.some(({ entries }) => entries === sequence))
-      .map((table) => {
-        const bags = table.columns.filter(({ isBag }) => isBag).length;
-        return (this.lookupsOf(table).ids - (table.columns.length - bags) * share) / bags;
-      });
-    return counts.length === 0 ? share : Math.max(...counts);
+    return this.entries.get(sequence) ?? this.demand.batch / this.demand.ranks;
   }
 
   /** What a rank keeps of the rows that it looks up: they arrive, and their gradients leave. */
@@ -256,11 +271,24 @@ export class CostModel {
     return sum(this.demand.tables.map(ofTable)) + 2 * always;
   }
 
-  /** What a rank keeps of the rows that others look up: copies of them leave, and their gradients arrive. */
-  private ownerBytes({ weights, dim }: TableDemand, { rows, sums }: Owned): number {
+  /**
+   * What a rank keeps of the rows that others look up: copies of them leave, and their gradients arrive. Where every rank has
+   * all rows, sums leave and arrive.
+   */
+  private ownerBytes({ weights, dim }: TableDemand, { rows, sums, all }: Owned & Partial<Folded>): number {
     const { ranks } = this.demand;
-    return ranks * (rows * weights + rows * LIST_BYTES.asked + sums * 2 * FP32 * dim);
+    const leaving = all === undefined ? rows * weights : 0;
+    return (
+      ranks * (leaving + rows * LIST_BYTES.asked + sums * 2 * FP32 * dim) +
+      (all ?? 0) * (LIST_BYTES.unique + 2 * FP32 * dim)
+    );
   }
+}
+
+/** The share of so many rows that memory has room for. */
+function heldShare({ memory, record }: TableStore, rows: number): number {
+  const bytes = rows * record;
+  return bytes > 0 ? Math.min(1, memoryOf({ memory }, bytes) / bytes) : 1;
 }
 
 /** Rows that a rank owns: that another rank asks for, sums that return from it, and rows that a step updates. */
@@ -268,6 +296,11 @@ interface Owned {
   readonly rows: number;
   readonly sums: number;
   readonly updated: number;
+}
+
+/** Rows whose gradients a rank adds up, and rows that a step updates on every rank. */
+interface Folded extends Owned {
+  readonly all: number;
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

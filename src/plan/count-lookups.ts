@@ -26,9 +26,8 @@ export function countLookups(
 ): Map<string, TableLookups> {
   const { batch, geometry, ranks, tables } = demand;
   const groups = groupsOf(Math.min(batch, rows), geometry, ranks);
-  const order = shuffle ? permutation(rows, shuffle) : (position: number) => position;
-  const most = Math.min(STEPS, Math.ceil(MOST_IDS / (batch * Math.max(1, tables.length))));
-  const count = Math.max(1, Math.min(steps ?? most, Math.floor(rows / batch)));
+  const order = orderOf(rows, shuffle);
+  const count = stepsToCount(demand, rows, steps);
   const counted = tables.flatMap((table) => {
     const found = table.columns.map(({ name }) => columns.get(name));
     if (!found.every((column) => column !== undefined)) return [];
@@ -37,6 +36,38 @@ export function countLookups(
     return [[table.name, counter.means(count, ranks)] as const];
   });
   return new Map(counted);
+}
+
+/** Counts the entries of sequences in a rank's share of the batch: means over the first steps of an epoch, by the sequence. */
+export function countEntries(
+  demand: Demand,
+  { rows, columns }: ColumnSet,
+  { shuffle, steps }: Counting,
+): Map<string, number> {
+  const { batch, ranks, sequences } = demand;
+  const order = orderOf(rows, shuffle);
+  const count = stepsToCount(demand, rows, steps);
+  const counted = Math.min(rows, count * batch);
+  return new Map(
+    [...sequences].flatMap(([sequence, name]) => {
+      const column = columns.get(name);
+      if (column?.kind !== "ids") return [];
+      let entries = 0;
+      for (let position = 0; position < counted; position++) {
+        const row = order(position);
+        entries += Number(column.offsets[row + 1]) - Number(column.offsets[row]);
+      }
+      return [[sequence, entries / (count * ranks)] as const];
+    }),
+  );
+}
+
+const orderOf = (rows: number, shuffle?: Shuffle) =>
+  shuffle ? permutation(rows, shuffle) : (position: number) => position;
+
+function stepsToCount({ batch, tables }: Demand, rows: number, steps?: number): number {
+  const most = Math.min(STEPS, Math.ceil(MOST_IDS / (batch * Math.max(1, tables.length))));
+  return Math.max(1, Math.min(steps ?? most, Math.floor(rows / batch)));
 }
 
 type Id = number | bigint;

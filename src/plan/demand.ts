@@ -1,7 +1,9 @@
+import type { StoreConfig } from "../features/schema/store.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import { producers } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
+import type { Placement } from "../graph/placement.js";
 import { type Entries, isBag, type Tensor } from "../graph/tensor.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
@@ -19,9 +21,13 @@ export interface Demand {
   readonly batch: number;
   readonly geometry: AccumulationGroups;
   readonly tables: readonly TableDemand[];
+  /** A column of ids of each sequence. */
+  readonly sequences: ReadonlyMap<Entries, string>;
   /** Bytes of weights and states that every rank has. */
   readonly dense: { readonly weights: number; readonly states: number };
   readonly training: Plan;
+  /** The training program where tables are at these places. */
+  trainingAt(placements: ReadonlyMap<string, Placement>): Plan;
   readonly inference: Plan;
 }
 
@@ -43,14 +49,22 @@ export interface TableDemand {
   /** The columns of ids that are looked up; the gradients of the first `returned` return to the rows. */
   readonly columns: readonly ColumnDemand[];
   readonly returned: number;
+  /** Of a table that memory need not hold as a whole. */
+  readonly store?: TableStore;
 }
+
+export interface TableStore extends Pick<StoreConfig, "memory"> {
+  /** Bytes of a row in all tables that share the memory. */
+  readonly record: number;
+}
+
+/** The stores of tables, by the name of their translation. */
+export type Stores = ReadonlyMap<string, Pick<StoreConfig, "memory">>;
 
 export interface ColumnDemand {
   /** The input; empty if the rows of the table are not the ids of an input. */
   readonly name: string;
   readonly isBag: boolean;
-  /** Of a bag whose ids are entries of a sequence. */
-  readonly entries?: Entries;
 }
 
 export interface DemandOptions {
@@ -61,10 +75,11 @@ export interface DemandOptions {
   readonly ranks: number;
   /** Accumulation groups, instead of the default. */
   readonly groups?: number;
+  readonly stores?: Stores;
 }
 
 /** @throws GraphError for tables that several ranks cannot share yet */
-export function demandOf({ training, inference, batch, ranks, groups }: DemandOptions): Demand {
+export function demandOf({ training, inference, batch, ranks, groups, stores }: DemandOptions): Demand {
   const sharding = shardingOf(ranks);
   const geometry = chooseGeometry(training, batch, { groups });
   const attrs = parametersOf(training, inference);
@@ -72,9 +87,11 @@ export function demandOf({ training, inference, batch, ranks, groups }: DemandOp
     ranks,
     batch,
     geometry,
-    tables: tablesIn(attrs, training, inference),
+    tables: withStores(tablesIn(attrs, training, inference), stores),
+    sequences: sequencesOf(training),
     dense: denseBytes(attrs),
     training: plan(training, batch, { geometry, sharding }),
+    trainingAt: (placements) => plan(training, batch, { geometry, sharding: shardingOf(ranks, placements) }),
     inference: plan(inference, INFERENCE_BATCH, { sharding }),
   };
 }
@@ -88,8 +105,26 @@ function parametersOf(training: Graph, inference: Graph): ParameterAttrs[] {
 }
 
 /** The tables that ranks share. */
-export function tablesOf(training: Graph, inference: Graph): TableDemand[] {
-  return tablesIn(parametersOf(training, inference), training, inference);
+export function tablesOf(training: Graph, inference: Graph, stores?: Stores): TableDemand[] {
+  return withStores(tablesIn(parametersOf(training, inference), training, inference), stores);
+}
+
+function withStores(tables: readonly TableDemand[], stores: Stores = new Map()): TableDemand[] {
+  return tables.map((table) => {
+    const { translation } = table;
+    const store = translation === undefined ? undefined : stores.get(translation);
+    if (!store) return table;
+    const together = tables.filter((each) => each.translation === translation);
+    const record = together.reduce((sum, { weights, states }) => sum + weights + states, 0);
+    return { ...table, store: { memory: store.memory, record } };
+  });
+}
+
+function sequencesOf(training: Graph): Demand["sequences"] {
+  const inputs = training.nodes.filter(({ op }) => op.binds === "input");
+  return new Map(
+    inputs.flatMap(({ attrs, outputs: [{ entries }] }) => (entries ? [[entries, attrs.name as string]] : [])),
+  );
 }
 
 function tablesIn(attrs: readonly ParameterAttrs[], training: Graph, inference: Graph): TableDemand[] {
@@ -149,11 +184,7 @@ function lookupsOf(graph: Graph): Map<string, Lookups> {
   const made = producers(graph);
   const uses = [...usesOfTables(graph)].map(([, { attrs, returned, others }]): [string, Lookups] => {
     const columns = [...returned, ...others].map((ids): ColumnDemand => {
-      return {
-        name: inputOf(ids, made, attrs.byKey ?? false),
-        isBag: isBag(ids.dtype),
-        entries: ids.entries,
-      };
+      return { name: inputOf(ids, made, attrs.byKey ?? false), isBag: isBag(ids.dtype) };
     });
     return [attrs.name, { columns, returned: returned.length }];
   });

@@ -24,7 +24,7 @@ export const inSlots = (below: Float64Array, [begin, end]: readonly [number, num
 
 /** What ranks ask of each other, of a table that is here. */
 export function trafficOf(
-  { asked, sums, byRank }: TableLookups,
+  { asked, sums, updated, byRank }: TableLookups,
   placement: Placement,
   ranks: number,
 ): TableTraffic {
@@ -37,6 +37,7 @@ export function trafficOf(
     placement,
     asks: (rank) => inSlots(of(rank).asked, everyone) - inSlots(of(rank).asked, own[rank]),
     returns: (rank) => inSlots(of(rank).sums, everyone) - inSlots(of(rank).sums, own[rank]),
+    folds: (rank) => inSlots(updated, own[rank]),
     answers: (rank) => fromAll[rank] - inSlots(of(rank).asked, own[rank]),
   };
 }

@@ -4,7 +4,7 @@ import { ConfigError, messageOf } from "../errors.js";
 import { type Placement, SLOTS } from "../graph/placement.js";
 import { parseUntrusted } from "../untrusted.js";
 import type { TableDemand } from "./demand.js";
-import { bindingOf, mostBytes, type RankPlan } from "./rank-plan.js";
+import { bindingOf, mostBytes, type RankPlan, refuseStore } from "./rank-plan.js";
 import type { WayOut } from "./ways-out.js";
 
 /** A plan as JSON: what `plan --json` prints, and `train.plan` names. Seconds and bytes. */
@@ -25,7 +25,12 @@ const planSchema = z.looseObject({
       name: z.string(),
       rows: count,
       dim: count,
-      placement: z.strictObject({ firstRank: whole, owners: count.max(SLOTS), turn: whole.optional() }),
+      placement: z.strictObject({
+        firstRank: whole,
+        owners: count.max(SLOTS),
+        turn: whole.optional(),
+        copies: z.literal(true).optional(),
+      }),
     }),
   ),
 });
@@ -78,7 +83,7 @@ export function placementsOf({ tables }: RankPlan): Placements {
  */
 export function readPlacements(
   path: string,
-  tables: readonly Pick<TableDemand, "name" | "rows" | "dim">[],
+  tables: readonly Pick<TableDemand, "name" | "table" | "rows" | "dim" | "store">[],
   ranks: number,
 ): Placements {
   const next = "Write it for this config and this number of ranks: npx pairloom plan --ranks … --output.";
@@ -92,9 +97,11 @@ export function readPlacements(
   check("", `${plan.ranks.length} ranks`, `${ranks} ranks`);
   check("", namesOf(plan.tables), namesOf(tables));
   const planned = new Map(plan.tables.map((table) => [table.name, table]));
-  for (const { name, rows, dim } of tables) {
+  for (const own of tables) {
+    const { name, rows, dim } = own;
     const table = planned.get(name)!;
-    const { firstRank, owners } = table.placement;
+    const { firstRank, owners, copies } = table.placement;
+    if (copies) refuseStore(own, `${path}, ${name}`);
     check(name, `${table.rows} x ${table.dim}`, `${rows} x ${dim}`);
     check(name, `rank ${Math.max(firstRank + owners, ranks) - 1}`, `rank ${ranks - 1}`);
   }

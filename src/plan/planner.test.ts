@@ -10,10 +10,16 @@ import { total } from "./cost.js";
 import { Planner, type PlannerOptions } from "./planner.js";
 
 /** Plans of a model with one table for each number of rows; `keys`: dynamic ones, with a table of first-order weights too. */
-function plannerOf(rows: readonly number[], { dim = 16, keys = false, ...options }: Options = {}): Planner {
+function plannerOf(
+  rows: readonly number[],
+  { dim = 16, keys = false, frozen = false, ...options }: Options = {},
+): Planner {
   const translation = keys ? { translation: { ids: KEYS } } : {};
   const features = rows.map(
-    (count, i): FeatureInfo => ({ kind: "id", name: `f${i}`, table: `f${i}`, rows: count, ...translation }),
+    (count, i): FeatureInfo => ({
+      ...{ kind: "id", name: `f${i}`, table: `f${i}`, rows: count, ...translation },
+      ...(frozen && { trainable: false }),
+    }),
   );
   const names = features.map(({ name }) => name);
   const wide = { wide: { features: names }, deep: { features: names, mlp: { hiddenUnits: [16] } } };
@@ -34,18 +40,22 @@ function plannerOf(rows: readonly number[], { dim = 16, keys = false, ...options
 interface Options extends Partial<PlannerOptions> {
   readonly dim?: number;
   readonly keys?: boolean;
+  readonly frozen?: boolean;
 }
 
 const TABLES = fc.array(fc.integer({ min: 1, max: 2 ** 22 }), { minLength: 1, maxLength: 14 });
 const RANKS = fc.integer({ min: 1, max: 12 });
 
 describe("a plan", () => {
-  it("places each row once", () => {
+  it("places each row once, or on each rank", () => {
     fc.assert(
       fc.property(TABLES, RANKS, (rows, ranks) => {
         const plan = plannerOf(rows).plan(ranks, { seconds: 0.01 });
         const placed = plan.ranks.reduce((sum, { bytes }) => sum + bytes.tables + bytes.states, 0);
-        const all = rows.reduce((sum, count) => sum + count * 16 * (4 + 4), 0);
+        const times = plan.tables.map(
+          ({ table, place }) => table.rows * (place.placement.copies ? ranks : 1),
+        );
+        const all = times.reduce((sum, count) => sum + count * 16 * (4 + 4), 0);
         expect(placed).toBeCloseTo(all, 3);
         expect(plan.ranks).toHaveLength(ranks);
       }),
@@ -89,6 +99,34 @@ describe("a plan", () => {
     for (const { bytes } of plan.ranks) expect(bytes.keys).toBe(19 * 531_000);
   });
 
+  it("keeps as much of a table in memory as its store says, and copies no such table to all ranks", () => {
+    const stores = new Map([["f1", { memory: "25%" }]]);
+    const [whole, stored] = [{}, { stores }].map((options) =>
+      plannerOf([1000, 500_000], { keys: true, ...options }),
+    );
+    const bytesOf = (planner: Planner) =>
+      planner.plan(2).ranks.reduce((sum, { bytes }) => sum + bytes.tables + bytes.states, 0);
+    // Rows of 16 numbers and of 4, each with its state.
+    expect(bytesOf(whole) - bytesOf(stored)).toBeCloseTo(0.75 * 500_000 * 20 * 8, -1);
+    expect(stored.plan(2).ranks[0].disk).toBeGreaterThan(0);
+    const replicated = plannerOf([1000, 500_000], {
+      keys: true,
+      stores,
+      constraints: new Map([["f1", "replicated"]]),
+    });
+    expect(() => replicated.plan(2)).toThrow(/a table with a store cannot be on every rank.*\n.*"25%" of f1/);
+  });
+
+  it("has copies of frozen tables, of which nothing need be exchanged", () => {
+    const rows = [1_000, 50_000];
+    const plan = plannerOf(rows, { frozen: true }).plan(4);
+    expect(plan.tables.map(({ place }) => place.placement.copies)).toEqual([true, true]);
+    const sent = plan.model.sent(
+      new Map(plan.tables.map(({ table, place }) => [table.name, place.placement])),
+    );
+    expect([...sent[0].keys()]).toEqual(["sums", "dense"]);
+  });
+
   it("counts the memory of what is computed for each entry of a sequence", () => {
     const [ROWS, BATCH, DIM] = [512, 256, 8];
     const features: FeatureInfo[] = [
@@ -120,7 +158,7 @@ describe("a plan", () => {
     expect(middle - short).toBeGreaterThan(8 * (BATCH / 2) * DIM * 4);
   });
 
-  it("is finite where a sequence has numbers alone", () => {
+  it("counts the entries of a sequence of numbers alone", () => {
     const features: FeatureInfo[] = [
       { kind: "id", name: "item", table: "item", rows: 1000 },
       { kind: "ids", name: "prices", table: "prices", rows: 1, sequence: "seen", numbers: true },
@@ -135,11 +173,20 @@ describe("a plan", () => {
     const spec = { model: modelSchema.parse(model), features };
     const optimizers = optimizerSchema.parse({ embedding: { kind: "adagrad" } });
     const training = trainingGraph(spec, { optimizers, l2: l2Schema.parse({}), weighted: false });
-    const plan = new Planner({ training, inference: inferenceGraph(spec), batch: 256 }).plan(2);
-    for (const { bytes } of plan.ranks) {
-      expect(bytes.arenas).toBeGreaterThan(0);
-      expect(total(bytes)).toBeLessThan(1e9);
-    }
+    const arenasOf = (length?: number): number => {
+      const offsets = BigUint64Array.from({ length: 513 }, (_, row) => BigInt(row * (length ?? 0)));
+      const prices = { kind: "ids" as const, values: new Int32Array(512 * (length ?? 0)), offsets };
+      const item = { kind: "id" as const, data: new Int32Array(512), offset: 0, stride: 1 };
+      const data = { rows: 512, columns: new Map<string, Column>([...Object.entries({ item, prices })]) };
+      const counted = length === undefined ? {} : { data };
+      const planner = new Planner({ training, inference: inferenceGraph(spec), batch: 256, ...counted });
+      return planner.plan(2).ranks[0].bytes.arenas;
+    };
+    // One entry in a row is the guess, too.
+    expect(arenasOf()).toBe(arenasOf(1));
+    const [short, middle, long] = [4, 12, 20].map(arenasOf);
+    expect(long - middle).toBeCloseTo(middle - short, 3);
+    expect(middle - short).toBeGreaterThan(8 * (256 / 2) * 8 * 4);
   });
 
   it("is faster than equal parts of all tables, where small ones have their rows in few slots", () => {

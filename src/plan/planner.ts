@@ -3,15 +3,15 @@ import type { Topology } from "../distributed/topology.js";
 import { ConfigError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { CostModel, total } from "./cost.js";
-import { type Counting, countLookups } from "./count-lookups.js";
-import { type Demand, demandOf, type TableDemand, tablesOf } from "./demand.js";
+import { type Counting, countEntries, countLookups } from "./count-lookups.js";
+import { type Demand, type DemandOptions, demandOf, type TableDemand, tablesOf } from "./demand.js";
 import { guessedLookups, type TableLookups } from "./lookups.js";
 import { type Machine, machineOf, USABLE } from "./machine.js";
 import { type PlanningOptions, planRanks, type RankPlan } from "./rank-plan.js";
 import { groupsOf } from "./ranks.js";
 
 /** A model, the data that it is trained on if that has been read, and the machines. */
-export interface PlannerOptions extends Pick<PlanningOptions, "constraints"> {
+export interface PlannerOptions extends Pick<PlanningOptions, "constraints">, Pick<DemandOptions, "stores"> {
   readonly training: Graph;
   readonly inference: Graph;
   /** Rows of a step, over all ranks. */
@@ -48,20 +48,22 @@ export class Planner {
     const machine = machineOf({ ranks, topology, memory, threads });
     const { tables: before, ...demand } = this.demand(ranks);
     const changed = { ...demand, tables: before.map(tables) };
-    const model = new CostModel(changed, this.lookups(changed), this.withGuesses(machine));
+    const { data, counting = {} } = this.options;
+    const entries = data && countEntries(changed, data, counting);
+    const model = new CostModel(changed, this.lookups(changed), this.withGuesses(machine), entries);
     refuseLittleMemory(model);
     return planRanks(model, { constraints, ...planning });
   }
 
   /** The tables that ranks share. */
   tables(): readonly TableDemand[] {
-    const { training, inference } = this.options;
-    return tablesOf(training, inference);
+    const { training, inference, stores } = this.options;
+    return tablesOf(training, inference, stores);
   }
 
   private demand(ranks: number): Demand {
-    const { training, inference, batch, groups } = this.options;
-    const demand = this.demands.get(ranks) ?? demandOf({ training, inference, batch, groups, ranks });
+    const { training, inference, batch, groups, stores } = this.options;
+    const demand = this.demands.get(ranks) ?? demandOf({ training, inference, batch, groups, ranks, stores });
     this.demands.set(ranks, demand);
     return demand;
   }

@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { byRows, SLOTS } from "../graph/placement.js";
+import { byRows, copied, SLOTS } from "../graph/placement.js";
 import {
   ALL_CACHED,
   added,
@@ -15,7 +15,7 @@ import type { Choice, Given, Problem } from "./problem.js";
 import { type Solved, solve } from "./solve.js";
 
 /** What a config says of where a table is. */
-export type Constraint = "rowWise" | "tableWise" | { readonly rank: number };
+export type Constraint = "rowWise" | "tableWise" | "replicated" | { readonly rank: number };
 
 export interface PlanningOptions {
   /** By the name of the table in the config. */
@@ -87,22 +87,24 @@ interface Form extends Place {
 
 function formsOf(model: CostModel, demand: TableDemand, { constraints, files }: PlanningOptions): Form[] {
   const { ranks } = model.demand;
-  const tenths = Array.from({ length: files ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
+  const tenths = Array.from({ length: files && !demand.store ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
   return placementsOf(ranks, demand, constraints?.get(demand.table)).flatMap((form) =>
-    tenths.map((cached) => ({ ...form, cached })),
+    (form.placement.copies ? [ALL_CACHED] : tenths).map((cached) => ({ ...form, cached })),
   );
 }
 
 function placementsOf(
   ranks: number,
-  { name, translation = name }: TableDemand,
+  { name, translation = name, store }: TableDemand,
   constraint: Constraint | undefined,
 ): Omit<Form, "cached">[] {
   const shared = { placement: byRows(translation, ranks), whole: false };
   const whole = { placement: { firstRank: 0, owners: 1 }, whole: true };
   if (constraint === "rowWise" || ranks === 1) return [shared];
   if (constraint === "tableWise") return [whole];
-  if (constraint === undefined) return [shared, whole];
+  const copies = { placement: copied(translation, ranks), whole: false };
+  if (constraint === "replicated") return [copies];
+  if (constraint === undefined) return store ? [shared, whole] : [shared, whole, copies];
   return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
 }
 
@@ -130,13 +132,15 @@ function spendingOf(model: CostModel, places: readonly Place[]): Spending[] {
 
 function reasonOf(
   { demand: { ranks }, machine }: CostModel,
-  { rows, weights, states }: TableDemand,
+  { rows, weights, states, store }: TableDemand,
   { placement, cached }: Place,
   constraint: Constraint | undefined,
 ): string {
-  const inFile = cached < ALL_CACHED ? `, ${10 * cached} % in memory` : "";
+  const share = store?.memory ?? (cached < ALL_CACHED ? `${10 * cached} %` : undefined);
+  const inFile = share === undefined ? "" : `, ${share} in memory`;
   if (ranks === 1) return `one rank${inFile}`;
   if (constraint !== undefined) return `train.placement${inFile}`;
+  if (placement.copies) return "few rows, of which each rank needs most";
   if (placement.owners > 1)
     return `${rows * (weights + states) > machine.memory ? "too large for one" : "even shares"}${inFile}`;
   return `${rows < SLOTS ? "few rows" : "evens out ranks"}${inFile}`;
@@ -157,6 +161,7 @@ function checkConstraints(
         expected: `one of ${names.join(", ")}`,
         next: "Correct the name: it is that of the feature, or of its embedding.",
       });
+    if (constraint === "replicated") refuseStore(tables.find(({ table }) => table === name)!, where);
     if (typeof constraint !== "object" || constraint.rank < ranks) continue;
     throw new ConfigError({
       what: "there is no such rank",
@@ -166,6 +171,17 @@ function checkConstraints(
       next: "Name another rank, or remove the constraint.",
     });
   }
+}
+
+/** @throws ConfigError for a copy on every rank of a table that memory need not hold */
+export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {
+  if (!store) return;
+  throw new ConfigError({
+    what: "a table with a store cannot be on every rank as a whole",
+    where,
+    got: `replicated, and store.memory "${store.memory}" of ${table}`,
+    next: "Let the ranks share the table (rowWise), or remove the feature's store.",
+  });
 }
 
 export type Part = keyof Seconds;

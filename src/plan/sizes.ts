@@ -11,12 +11,14 @@ import {
 } from "../features/schema/features.js";
 import type { FeatureInfo } from "../models/model.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
+import type { Stores } from "./demand.js";
 
 /** Features with the rows of their tables, as far as a config alone tells them. */
 export interface SizedFeatures {
   readonly features: readonly FeatureInfo[];
   /** Of tables that may become smaller. */
   readonly guesses: readonly string[];
+  readonly stores: Stores;
 }
 
 /** @throws ConfigError for a table whose rows only the training data tells */
@@ -40,6 +42,7 @@ export async function sizedFeatures(configs: readonly FeatureConfig[]): Promise<
   const guessed = [...new Set([...Object.keys(vocabularies), ...Object.keys(boundaries)])];
   return {
     features: configuredFeatureInfos(configs, rows),
+    stores: new Map(plain.flatMap((each) => (each.store ? [[tableName(each), each.store] as const] : []))),
     guesses: guessed.length > 0 ? [`rows: the most that ${guessed.join(", ")} may have`] : [],
   };
 }

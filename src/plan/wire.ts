@@ -1,3 +1,4 @@
+import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { type Placement, slotsOf } from "../graph/placement.js";
 import { NARROW_ROWS, type Tensor, width } from "../graph/tensor.js";
@@ -12,6 +13,7 @@ const STATUS_BYTES = 8;
 const COUNTS_BYTES = 8;
 const FP32 = 4;
 const NODE_BYTES = 4;
+const RESULTS_COUNT_BYTES = 4;
 
 /** Where a table is, and what ranks ask of each other. */
 export interface TableTraffic {
@@ -22,6 +24,8 @@ export interface TableTraffic {
   returns(rank: number): number;
   /** Rows that the others ask it for. */
   answers(rank: number): number;
+  /** Rows of which it adds up gradients, where every rank has all rows. */
+  folds(rank: number): number;
 }
 /** By the name of the table. */
 export type TrafficOf = (table: string) => TableTraffic;
@@ -62,6 +66,14 @@ interface Route extends Pick<UniqueRowsAttrs, "rows" | "returned"> {
   readonly traffic: TableTraffic;
 }
 
+/** The table that a route's rows are fetched from, or that the sums of its gradients update. */
+function tableOfRoute({ nodes }: Graph, route: number): Tensor {
+  const fetch = nodes.find(({ op, attrs }) => op === EXCHANGES.fetchRows && attrs.route === route);
+  if (fetch) return fetch.inputs[0];
+  const fold = nodes.find(({ op, attrs }) => op === EXCHANGES.foldRows && attrs.route === route)!;
+  return nodes.find(({ inputs }) => inputs.includes(fold.outputs[1]))!.inputs[0];
+}
+
 class Routes {
   private readonly groups: readonly Groups[];
   private readonly routes = new Map<number, Route>();
@@ -77,45 +89,55 @@ class Routes {
         op.binds === "parameter" ? [[outputs[0], attrs.name as string] as const] : [],
       ),
     );
-    const listed = graph.nodes.filter(({ op }) => op === EXCHANGES.uniqueRows);
-    const fetched = graph.nodes.filter(({ op }) => op === EXCHANGES.fetchRows);
-    for (const { attrs, inputs } of listed) {
-      const { inputs: fetch } = fetched.find((each) => each.attrs.route === attrs.route)!;
-      this.routes.set(attrs.route, {
-        ...(attrs as UniqueRowsAttrs),
-        columns: inputs.length,
-        traffic: trafficOf(nameOf.get(fetch[0])!),
-      });
+    for (const { op, attrs, inputs } of graph.nodes) {
+      if (op !== EXCHANGES.uniqueRows) continue;
+      const traffic = trafficOf(nameOf.get(tableOfRoute(graph, attrs.route))!);
+      this.routes.set(attrs.route, { ...(attrs as UniqueRowsAttrs), columns: inputs.length, traffic });
     }
   }
 
   /** What an operation sends in each of its rounds, without the status. */
   roundsOf(node: Node): Round[] {
     const { op } = node;
+    if (op === EXCHANGES.tellRows) return this.telling(node);
     if (op === EXCHANGES.fetchRows) return this.fetching(node);
     if (op === EXCHANGES.returnRows) return [this.returning(node)];
+    if (op === EXCHANGES.foldRows) return this.foldingRows(node);
     if (op === EXCHANGES.foldAcross) return this.folding(node);
     if (op === EXCHANGES.gatherSlots) return [this.gatheringSlots(node)];
     return [this.gatheringRows(node)];
   }
 
-  private fetching({ attrs, inputs: [table] }: Node): Round[] {
+  private telling({ attrs }: Node): Round[] {
     const route = this.routes.get(attrs.route)!;
-    const { traffic } = route;
-    const id = route.rows > NARROW_ROWS ? 2 * FP32 : FP32;
-    const idBytes = (rank: number) => id + (this.tellsNodes(route, rank) ? NODE_BYTES : 0);
-    const rowBytes = rowBytesOf(table);
+    const idBytes = (rank: number) => idBytesOf(route.rows) + (this.tellsNodes(route, rank) ? NODE_BYTES : 0);
     return [
       { name: "counts", sent: () => (this.ranks - 1) * COUNTS_BYTES },
-      { name: "ids", sent: (rank) => idBytes(rank) * traffic.asks(rank) },
-      { name: "rows", sent: (rank) => rowBytes * traffic.answers(rank) },
+      { name: "ids", sent: (rank) => idBytes(rank) * route.traffic.asks(rank) },
     ];
+  }
+
+  private fetching(node: Node): Round[] {
+    const { traffic } = this.routes.get(node.attrs.route)!;
+    const rowBytes = rowBytesOf(node.inputs[0]);
+    return [...this.telling(node), { name: "rows", sent: (rank) => rowBytes * traffic.answers(rank) }];
   }
 
   private returning({ attrs, outputs }: Node): Round {
     const { traffic } = this.routes.get(attrs.route)!;
     const rowBytes = FP32 * width(outputs[1]);
     return { name: "sums", sent: (rank) => rowBytes * traffic.returns(rank) };
+  }
+
+  private foldingRows(node: Node): Round[] {
+    const { traffic, rows } = this.routes.get(node.attrs.route)!;
+    const others = this.ranks - 1;
+    const sums = this.returning(node);
+    const resultBytes = idBytesOf(rows) + FP32 * width(node.outputs[1]);
+    return [
+      { name: "sums", sent: (rank) => sums.sent(rank) + others * RESULTS_COUNT_BYTES },
+      { name: "dense", sent: (rank) => others * resultBytes * traffic.folds(rank) },
+    ];
   }
 
   /** Each rank adds up a slice of each weight's gradient, and sends it to all. */
@@ -148,6 +170,9 @@ class Routes {
     return returned > 0 && (returned < columns || this.groups[rank].nodes.length > 1);
   }
 }
+
+/** Of a row's place in messages. */
+export const idBytesOf = (rows: number): number => (rows > NARROW_ROWS ? 2 * FP32 : FP32);
 
 function rowBytesOf({ shape, dtype }: Tensor): number {
   const [, dim = 1] = shape as number[];

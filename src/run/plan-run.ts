@@ -7,6 +7,7 @@ import { fittedFeatureInfos } from "../train/feature-info.js";
 import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
+import { storesOf } from "../train/tiers.js";
 import { prepareFor } from "./prepare-for.js";
 
 export interface PlanRunOptions {
@@ -20,8 +21,8 @@ export interface PlanRunOptions {
 /** Plans what a config trains. @throws ConfigError, DataError like {@link prepareFor} */
 export async function plannerOf(config: Config, { measure, ...machines }: PlanRunOptions): Promise<Planner> {
   if (measure) return preparedPlanner(config, await prepareFor(config, () => undefined), machines);
-  const { features, guesses } = await sizedFeatures(config.features);
-  return new Planner({ ...machines, ...graphsOf(config, features), guesses });
+  const { features, guesses, stores } = await sizedFeatures(config.features);
+  return new Planner({ ...machines, ...graphsOf(config, features), guesses, stores });
 }
 
 export function preparedPlanner(
@@ -33,6 +34,7 @@ export function preparedPlanner(
   return new Planner({
     ...machines,
     ...graphsOf(config, fittedFeatureInfos(features)),
+    stores: storesOf(features, ""),
     data: splits.train,
     counting: { shuffle: shuffle ? { seed, epoch: 0 } : undefined },
   });

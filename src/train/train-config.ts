@@ -12,9 +12,9 @@ import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js
 
 const count = z.int().positive();
 
-/** All ranks share the rows of a table, or one of them has it: any one, or this one. */
+/** All ranks share the rows of a table, or one of them has it (any one, or this one), or each has a copy. */
 const placementSchema = z.union([
-  z.enum(["rowWise", "tableWise"]),
+  z.enum(["rowWise", "tableWise", "replicated"]),
   z.strictObject({
     /** The rank that has the table. */
     rank: z.int().nonnegative(),

@@ -55,8 +55,11 @@ describe.skipIf(!addon)("a run of several ranks", () => {
   it("has the bits of one process, wherever a plan puts the tables", async () => {
     const expected = await hashes({}, 1);
     expect(await hashes({ plan: "auto" }, 3)).toEqual(expected);
-    const placement = { user: { rank: 2 }, tags: "tableWise" };
-    expect(await hashes({ placement }, 3)).toEqual(expected);
+    for (const placement of [
+      { user: { rank: 2 }, tags: "tableWise" },
+      { user: "replicated", tags: "rowWise" },
+    ])
+      expect(await hashes({ placement }, 3)).toEqual(expected);
   });
 
   it("follows a file, which must be for its tables and ranks", async () => {
@@ -96,6 +99,10 @@ describe("plan", () => {
       feature.hash = 5_000_000;
     }
     world.write("hashed.json", JSON.stringify(hashed));
+    const stored = hashed.features.map((feature: object) =>
+      "hash" in feature ? { ...feature, store: { memory: "10%" } } : feature,
+    );
+    world.write("stored.json", JSON.stringify({ ...hashed, features: stored }));
   });
   afterAll(() => world.remove());
 
@@ -123,6 +130,9 @@ describe("plan", () => {
     expect(out).toMatch(/Does not fit/);
     expect(out).toMatch(/ranks in place of 2/);
     expect(out).toMatch(/store: \{ memory \}/);
+    const stored = await cli("plan", "stored.json", "--ranks", "2", "--memory", "300MiB", "--json");
+    expect(stored).toMatchObject({ code: 0, err: "" });
+    for (const { why } of JSON.parse(stored.out).tables) expect(why).toMatch(/, 10% in memory$/);
   });
 
   it.each([

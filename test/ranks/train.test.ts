@@ -280,15 +280,18 @@ it.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] a
   },
 );
 
-describe.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] as const)(
-  "changes between complete checkpoints: %s",
-  (name) => {
+describe.skipIf(!addon).each([
+  ["a DLRM with bags, 16-bit tables and a clip", { user: "rowWise", tags: "replicated" }],
+  [DYNAMIC, { things: "replicated", both: "rowWise" }],
+] as const)(
+  "changes between complete checkpoints, where every rank has a copy of one table: %s",
+  (name, placement) => {
     const to = newRun();
     const changing = (published: string): Config => {
       const { train, ...config } = withoutVectors(configOf(name));
       const checkpoint = { ...train.checkpoint, every: 3, keep: 99, full: { every: 3 } };
       const publish = { to: published, every: 4, keep: 99, full: { every: 3 } };
-      return { ...config, train: { ...train, epochs: 1, checkpoint, publish } };
+      return { ...config, train: { ...train, epochs: 1, checkpoint, publish, placement } };
     };
     const lengthsOf = (all: readonly Checkpoint[]) => all.map((each) => [each.name, each.chain.length]);
     const alone = newRun();

@@ -10,7 +10,9 @@
 namespace pairloom {
 
 void fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
+void tell_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
+void fold_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void fold_across(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 // Follows the instructions of a stage that fetch rows: brings those that memory does not hold.
 void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage);

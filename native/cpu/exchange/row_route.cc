@@ -31,14 +31,23 @@ void hold(std::vector<T>& items, size_t count) {
 
 RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, Translator* translator)
     : shard_{slot_map_of(unique_rows), rank},
+      copies_(unique_rows.attributes[kCopies] == 1),
       translator_(translator),
-      table_(shard_, ranks, translator ? translator->row_names() : nullptr, translator ? translator->kept() : nullptr),
+      table_(shard_, ranks, translator && !copies_ ? translator->row_names() : nullptr,
+             translator ? translator->kept() : nullptr),
       names_(names_of(translator, shard_)),
       columns_(uint32_t(unique_rows.operands.size() / 2)),
       returned_(uint32_t(unique_rows.attributes[kReturned])),
       owned_(ranks),
       sums_for_(ranks),
       asked_(ranks) {}
+
+const RowNames* RowRoute::names() const {
+  if (!copies_) return &names_;
+  return translator_ ? translator_->row_names() : nullptr;
+}
+
+size_t RowRoute::id_bytes() const { return shard_.map.rows > kNarrowRows ? sizeof(uint64_t) : sizeof(uint32_t); }
 
 void RowRoute::keep_own(std::vector<uint64_t>& rows) const {
   size_t count = 0;

@@ -1,4 +1,5 @@
-// The way of a table's rows from their owners to the ranks that look them up, and of their gradients back.
+// The way of a table's rows from their owners to the ranks that look them up, and of their gradients back. Where every rank
+// has all rows, only gradients travel: to the owners, who add them up, and from there to all.
 #pragma once
 
 #include <vector>
@@ -18,8 +19,10 @@ class RowRoute {
 
   const Shard& shard() const { return shard_; }
   const TablePlaces& places_of_table() const { return table_; }
-  // Of the rows that this rank updates: frames, if its memory does not hold all of its rows.
-  const RowNames& names() const { return names_; }
+  // Rows of the table's memory on this rank.
+  uint64_t rows_here() const { return copies_ ? shard_.map.rows : table_.own_rows(); }
+  // Of the rows that this rank updates: frames, if its memory does not hold all of its rows. Null: a row is its own name.
+  const RowNames* names() const;
   Translator* translator() const { return translator_; }
   // The rows of the table that this rank has, as rows of its shard.
   void keep_own(std::vector<uint64_t>& rows) const;
@@ -66,6 +69,8 @@ class RowRoute {
     std::vector<uint32_t> nodes;
   };
   std::vector<Asked>& asked() { return asked_; }
+  // Of a place in messages.
+  size_t id_bytes() const;
   ReceivedSums& received() { return received_; }
 
  private:
@@ -90,6 +95,7 @@ class RowRoute {
                               const Occurrence& occurrence);
 
   const Shard shard_;
+  const bool copies_;
   Translator* const translator_;
   const TablePlaces table_;
   const RowNames names_;

@@ -6,7 +6,9 @@ namespace pairloom::exchange_ops {
 
 constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kFetchRows, .exchange = fetch_rows},
+    {.opcode = Opcode::kTellRows, .exchange = tell_rows},
     {.opcode = Opcode::kReturnRows, .exchange = return_rows},
+    {.opcode = Opcode::kFoldRows, .exchange = fold_rows},
     {.opcode = Opcode::kFoldAcross, .exchange = fold_across},
     {.opcode = Opcode::kGatherSlots, .exchange = gather_slots},
     {.opcode = Opcode::kGatherRows, .exchange = gather_rows},

@@ -14,7 +14,7 @@ export const fetchRows = defineOp<Routed>({
   opcode: 141,
   execution: "exchange",
   receives: true,
-  together: true,
+  together: "rows",
   operands: "table[R,D] local:samples... -> rows:fetched[R,D]",
   attributes: "route:count",
   meaning: "see ranks: the listed rows, from their owners",

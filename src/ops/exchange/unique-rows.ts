@@ -1,8 +1,9 @@
-import { type BagValue, defineOp, type IdValue } from "../../graph/op.js";
+import { defineOp } from "../../graph/op.js";
 import type { Placement } from "../../graph/placement.js";
 import { isBag, isId } from "../../graph/tensor.js";
 import { checkShapes } from "../check.js";
 import { sizeOf } from "../cost.js";
+import { copyIds } from "./copy.js";
 
 /** The number of a table's route, in order of the table's first `uniqueRows`. */
 export interface Routed {
@@ -19,14 +20,15 @@ export interface UniqueRowsAttrs extends Routed {
 
 /**
  * Lists the rows of a table that a rank's samples name, each once, and replaces ids by indices into this list: columns
- * of ids or bags [B] -> as many columns. The list is sent by `fetchRows`. On one rank it is the table itself.
+ * of ids or bags [B] -> as many columns. The list is sent by `fetchRows`, or by `tellRows` where every rank has all rows. On one
+ * rank it is the table itself.
  */
 export const uniqueRows = defineOp<UniqueRowsAttrs>({
   kind: "uniqueRows",
   opcode: 140,
   execution: "batch",
   operands: "ids:samples... -> local:samples...",
-  attributes: "route:count rows:count firstRank:count owners:count returned:count turn:count",
+  attributes: "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag",
   meaning:
     "see ranks: the indices of the ids in the list of the rows that the rank's samples name, in the order of places",
   cost: ({ shapes }) => ({ flops: 0, elements: shapes.map(sizeOf) }),
@@ -35,13 +37,7 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
     checkShapes(ok, "uniqueRows", "columns of ids or bags", columns);
     return columns.map((ids) => ({ ...ids, dtype: isId(ids.dtype) ? "id" : "ids" }));
   },
-  reference({ inputs, outputs }) {
-    outputs.forEach((output, i) => {
-      const [from, to] = [inputs[i], output] as (IdValue | BagValue)[];
-      if (from.kind === "id") (to as IdValue).data.set(from.data);
-      else (to as BagValue).values.set(from.values);
-    });
-  },
+  reference: copyIds,
   encode: ({ attrs: { route, rows, placement, returned } }) => [
     route,
     rows,
@@ -49,5 +45,6 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
     placement.owners,
     returned,
     placement.turn ?? 0,
+    placement.copies ? 1 : 0,
   ],
 });
