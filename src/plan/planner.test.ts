@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Column } from "../columns/columns.js";
+import { byRows, copied, type Placement } from "../graph/placement.js";
 import { KEYS } from "../graph/translation.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
@@ -73,6 +74,41 @@ describe("a plan", () => {
         expect(Math.max(...plan.ranks.map(({ seconds }) => total(seconds)))).toBeCloseTo(plan.seconds, 9);
       }),
       { numRuns: 10, seed: 2 },
+    );
+  });
+
+  it("is the fastest of all placements, for few tables", () => {
+    const few = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(few, fc.integer({ min: 2, max: 3 }), (rows, ranks) => {
+        const { model, tables, exact, seconds } = plannerOf(rows).plan(ranks);
+        const all = Array.from({ length: ranks }, (_, rank) => rank);
+        const base = total(model.base().seconds);
+        /** The most that any rank takes at least, with the seconds of the tables before. */
+        const least = (spent: readonly number[], [next, ...rest]: typeof tables): number => {
+          if (!next) return Math.max(...spent);
+          const { name } = next.table;
+          const placements = [
+            byRows(name, ranks),
+            copied(name, ranks),
+            ...all.map((firstRank) => ({ firstRank, owners: 1 })),
+          ];
+          const taken = (placement: Placement) =>
+            spent.map(
+              (each, rank) => each + total(model.table(next.table, { placement, cached: 10 }, rank).seconds),
+            );
+          return Math.min(...placements.map((placement) => least(taken(placement), rest)));
+        };
+        expect(exact).toBe(true);
+        expect(seconds).toBeCloseTo(
+          least(
+            all.map(() => base),
+            tables,
+          ),
+          12,
+        );
+      }),
+      { numRuns: 20, seed: 3 },
     );
   });
 
