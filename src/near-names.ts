@@ -18,6 +18,7 @@ export function closeNames(name: string, known: readonly string[]): string[] {
   if (name.length > LONGEST) return [];
   return known
     .filter((candidate) => candidate.length <= LONGEST)
+    .slice(0, MOST_NAMES)
     .map((candidate) => ({ candidate, distance: editDistance(wanted, plain(candidate)) }))
     .filter(({ candidate, distance }) => distance <= most && distance < longest(wanted, plain(candidate)))
     .sort((a, b) => a.distance - b.distance)
@@ -29,6 +30,9 @@ const longest = (a: string, b: string) => Math.max(1, a.length, b.length);
 
 /** Longer names are not compared: the time grows with the product of the lengths. */
 const LONGEST = 256;
+
+/** So many are compared: a row from anyone may have hundreds of thousands of members. */
+const MOST_NAMES = 10_000;
 
 /** Case and separators are the most common mistakes: `z-score` for `zscore`, `batch_size` for `batchSize`. */
 const plain = (name: string) => name.toLowerCase().replaceAll(/[\s_-]/g, "");

@@ -76,11 +76,21 @@ export interface Refusal {
   readonly error: ErrorReport;
 }
 
+/** Characters of each part of a report: an error may quote a name that is as long as the request. */
+const LONGEST = 1000;
+
+function shortened(report: ErrorReport): ErrorReport {
+  const short = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text);
+  return Object.fromEntries(
+    Object.entries(report).map(([part, text]) => [part, text && short(text)]),
+  ) as unknown as ErrorReport;
+}
+
 /** What a client is told about an error: never a stack trace, and of errors in the server only that there is one. */
 export function refusalOf(thrown: unknown): Refusal {
-  if (thrown instanceof RequestError) return { status: thrown.status, error: thrown.report };
-  if (thrown instanceof DivergedError) return { status: 422, error: thrown.report };
-  if (thrown instanceof DataError) return { status: 400, error: thrown.report };
+  if (thrown instanceof RequestError) return { status: thrown.status, error: shortened(thrown.report) };
+  if (thrown instanceof DivergedError) return { status: 422, error: shortened(thrown.report) };
+  if (thrown instanceof DataError) return { status: 400, error: shortened(thrown.report) };
   const { statusCode = 500, message } = thrown as { statusCode?: number; message?: string };
   if (statusCode < 500) return refusal(statusCode, String(message));
   return {

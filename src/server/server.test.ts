@@ -166,11 +166,21 @@ const MALFORMED: readonly [string, string][] = [
   ["10 MB", bodyWith({ user: "x".repeat(10_000_000) })],
   ["a deep body", `{"rows":${"[".repeat(50_000)}`],
   ["a deep body that is closed", `{"rows":${"[".repeat(50_000)}${"]".repeat(50_000)}}`],
+  ["a long column", bodyWith({}).replace('"user"', `"${"user".repeat(20_000)}"`)],
+  ["a long member", `{"rows":[],"${"x".repeat(100_000)}":1}`],
+  [
+    "many columns",
+    bodyWith(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`u${i}`, 0]))).replace(
+      '"user"',
+      '"u"',
+    ),
+  ],
   ["bytes", "\u0000\u0001\ufffd"],
 ];
 
 async function expectRefusal(response: Answer): Promise<void> {
   const text = await response.text();
+  expect(text.length).toBeLessThan(6000);
   expect(response.status, text).toBeGreaterThanOrEqual(400);
   expect(response.status, text).toBeLessThan(500);
   expect(JSON.parse(text)).toMatchObject({
