@@ -17,7 +17,6 @@ export interface PassesCase extends TableCase {
 
 export interface PassesResult {
   readonly samplesPerSecond: number;
-  /** The most bytes of the process at any time. */
   readonly peakResident: number;
   readonly touched: number;
   readonly allocated: number;
@@ -44,8 +43,9 @@ interface TableCase {
 
 export interface TierResult {
   readonly samplesPerSecond: number;
-  /** Bytes of the process, but for its files. */
+  /** Bytes of the process, those of its program and libraries too; at the end, and the most at any time (VmHWM). */
   readonly resident: number;
+  readonly peakResident: number;
   readonly hitRate: number;
   readonly prefetchedRate: number;
   readonly missesPerSample: number;
@@ -73,6 +73,7 @@ async function measurePowerLaw(each: PowerLawCase): Promise<TierResult> {
   return {
     samplesPerSecond: samples / seconds,
     resident: process.memoryUsage().rss,
+    peakResident: peakResident(),
     ...traffic(tier, before, samples),
     readsPerSecond: tier ? readsPerSecond(tier) : 0,
     touched: tier?.touched().length ?? 0,
@@ -92,12 +93,14 @@ async function measurePasses(each: PassesCase): Promise<PassesResult> {
   const { samples, seconds } = await train(program, ids, (done) => done.samples < wanted);
   return {
     samplesPerSecond: samples / seconds,
-    peakResident: process.resourceUsage().maxRSS * 1024,
+    peakResident: peakResident(),
     touched: tier?.touched().length ?? each.rows,
     allocated: tier?.statistics().allocated ?? 0,
     hash: each.rows <= MOST_HASHED ? hash(parameters) : undefined,
   };
 }
+
+const peakResident = (): number => process.resourceUsage().maxRSS * 1024;
 
 function table({ rows, dim, memory, threads, directory = tmpdir() }: TierCase) {
   const { backend } = selectBackend();

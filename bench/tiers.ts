@@ -106,7 +106,11 @@ function lines(
   // Without a row in the file, the disk sets no bound.
   const ofDisk = median(operations) > 0 ? median(operations) / median(misses) : Number.POSITIVE_INFINITY;
   const bound = Math.min(median(memoryRate), ofDisk);
-  const resident = median(of(tier, (r) => r.resident)) - median(of(small, (r) => r.resident));
+  /** Program and libraries are in both. */
+  const more = (value: (result: TierResult) => number) => {
+    const difference = median(of(tier, value)) - median(of(small, value));
+    return `${bytes(difference)}, ${((100 * difference) / memory!).toFixed(1)} %`;
+  };
   return [
     ["table", `${count(rows)} rows, ${bytes(rows * ROW_BYTES)}`],
     [`samples a second, ${count(inMemory)} rows in memory`, spread(memoryRate)],
@@ -118,10 +122,8 @@ function lines(
     ["least of memory and disk operations / misses", count(Math.round(bound))],
     ["share of that", (median(rate) / bound).toFixed(2)],
     ["memory given to the table", bytes(memory!)],
-    [
-      "resident, more than with 1000 rows",
-      `${bytes(resident)}, ${((100 * resident) / memory!).toFixed(1)} %`,
-    ],
+    ["resident at the end, more than with 1000 rows", more((r) => r.resident)],
+    ["resident at the peak, more than with 1000 rows", more((r) => r.peakResident)],
     ["rows that training has met", count(median(of(tier, (r) => r.touched)))],
     ["allocated on the disk", bytes(median(of(tier, (r) => r.allocated)))],
   ];

@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.js";
+import { makeDirectories } from "../make-directories.js";
 import { removeAbandoned } from "./pack/owned-directory.js";
 
 /** Creates the folder of packed data, and deletes files left by killed runs. */
@@ -8,7 +8,7 @@ export function openCacheDir(path: string): string {
   const cacheDir = resolve(path);
   try {
     for (const folder of ["tmp", "packed"]) {
-      mkdirSync(join(cacheDir, folder), { recursive: true });
+      makeDirectories(join(cacheDir, folder));
       removeAbandoned(join(cacheDir, folder));
     }
     return cacheDir;

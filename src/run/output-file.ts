@@ -1,6 +1,7 @@
-import { type BigIntStats, closeSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, openSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.js";
+import { makeDirectories } from "../make-directories.js";
 
 /** The file that lists refused rows. */
 export const quarantineOf = (output: string): string => `${output}.quarantine.jsonl`;
@@ -39,7 +40,7 @@ function statOf(path: string): BigIntStats | undefined {
 
 function tryWriting(output: string): void {
   try {
-    mkdirSync(dirname(resolve(output)), { recursive: true });
+    makeDirectories(dirname(resolve(output)));
     closeSync(openSync(temporaryOf(output), "w"));
     rmSync(temporaryOf(output));
     if (statOf(output)) closeSync(openSync(output, "r+"));

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type {
   DuckDBAppender,
@@ -12,6 +12,7 @@ import { scratchDirectory } from "../data/pack/owned-directory.js";
 import { requireDuckdb } from "../data/source/binding.js";
 import { quoteText } from "../data/source/duckdb.js";
 import { ExecutionError, messageOf } from "../errors.js";
+import { makeDirectories } from "../make-directories.js";
 import { temporaryOf } from "./output-file.js";
 
 const api = requireDuckdb<typeof import("@duckdb/node-api")>("@duckdb/node-api");
@@ -36,7 +37,7 @@ export class ScratchTable {
    */
   static async create(what: string, columns: string): Promise<ScratchTable> {
     const scratch = scratchDirectory();
-    onDiskSync("the directory cannot be created", scratch, () => mkdirSync(scratch, { recursive: true }));
+    onDiskSync("the directory cannot be created", scratch, () => makeDirectories(scratch));
     const instance = await api.DuckDBInstance.create(join(scratch, "rows.duckdb"));
     const connection = await instance.connect();
     await connection.run(`CREATE TABLE rows (${columns})`);

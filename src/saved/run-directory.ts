@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, rmdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { makeDirectory, onDiskSync, readText, replaceFile, unlessAbsent } from "../checkpoint/index.js";
+import { makeDirectories } from "../make-directories.js";
 import { parseUntrusted } from "../untrusted.js";
 
 /**
@@ -21,7 +22,7 @@ export const LATEST = join(RUNS, "latest");
 export function newRunDirectory(configPath: string, now = new Date()): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
   const base = join(RUNS, `${basename(dirname(resolve(configPath)))}-${stamp}`);
-  onDiskSync("the directory cannot be created", RUNS, () => mkdirSync(RUNS, { recursive: true }));
+  onDiskSync("the directory cannot be created", RUNS, () => makeDirectories(RUNS));
   for (let copy = 1; ; copy++) {
     const path = copy === 1 ? base : `${base}-${copy}`;
     if (makeNew(path)) return path;

@@ -1,9 +1,9 @@
-import { mkdirSync } from "node:fs";
 import type { Backend, Memory, Tier } from "../backends/backend.js";
 import { onDiskSync } from "../checkpoint/disk.js";
 import { ExecutionError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { memoryOf, type StoreConfig } from "../features/schema/store.js";
+import { makeDirectories } from "../make-directories.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, machineMemory } from "./parameter-memory.js";
 import { ownAttrs, shardOf } from "./shards.js";
@@ -66,7 +66,7 @@ function allocateTier(
   const bytes = parts.reduce((sum, each) => sum + bytesOf(ownAttrs(each, rank)), 0);
   const memory = memoryOf(store, bytes);
   refuseTooMuch(Math.min(memory, bytes));
-  onDiskSync("the directory cannot be created", store.path, () => mkdirSync(store.path, { recursive: true }));
+  onDiskSync("the directory cannot be created", store.path, () => makeDirectories(store.path));
   return backend.tier!({
     rows: rowsOn(parts[0], rank),
     memory,

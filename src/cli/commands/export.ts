@@ -1,9 +1,10 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { onDiskSync } from "../../checkpoint/index.js";
 import { openBundle } from "../../export/bundle.js";
 import { EXPORT_FORMATS, type ExportFormat, FORMAT_NAMES, refuseBundle } from "../../export/formats.js";
 import { largestDifference, scoreFirstRows } from "../../export/scored-rows.js";
+import { makeDirectories } from "../../make-directories.js";
 import { metricValues } from "../../metrics/index.js";
 import { TABLE_STORAGES } from "../../passes/store-tables.js";
 import { evaluateSource } from "../../run/score.js";
@@ -48,7 +49,7 @@ export const exportCommand = command(
     refuseBundle(model);
     const output = args.output ?? join(args.run, EXPORTS, format.file);
     const folder = dirname(resolve(output));
-    onDiskSync("the directory cannot be created", folder, () => mkdirSync(folder, { recursive: true }));
+    onDiskSync("the directory cannot be created", folder, () => makeDirectories(folder));
     for (const file of await format.write(model, output, { storage }))
       console.log(`${file}: ${sizeText(file)}`);
     if (args.verify) await verify(format, model, output);

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Checkpoint, onDiskSync } from "../../checkpoint/index.js";
 import { packedDirectory } from "../../data/cache-dir.js";
@@ -8,6 +8,7 @@ import { type PreparedStretch, packedName, prepareStretch } from "../../data/str
 import { ConfigError, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { readFittedFeatures } from "../../features/read-fitted.js";
+import { makeDirectories } from "../../make-directories.js";
 import { factsOf } from "../../train/step/loss/index.js";
 import type { ContinueOptions } from "./options.js";
 import { positionOf, readsOf } from "./refusals.js";
@@ -183,7 +184,7 @@ export class Stretches {
     if (rows.quarantined === 0) return;
     const folder = join(this.options.runDir, QUARANTINE_FOLDER);
     onDiskSync("the refused rows cannot be written", folder, () => {
-      mkdirSync(folder, { recursive: true });
+      makeDirectories(folder);
       copyFileSync(rows.quarantinePath, join(folder, `stretch-${String(number).padStart(8, "0")}.jsonl`));
     });
   }

@@ -1,7 +1,8 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { onDiskSync } from "../../checkpoint/disk.js";
+import { makeDirectories } from "../../make-directories.js";
 import { crc32c } from "./crc32c.js";
 
 /**
@@ -19,7 +20,7 @@ export class TensorBoardWriter {
    */
   constructor(dir: string, { resumedStep = 0 }: { resumedStep?: number } = {}) {
     [this.path, this.#file] = onDiskSync("no file can be created here", dir, () => {
-      mkdirSync(dir, { recursive: true });
+      makeDirectories(dir);
       return openNew(dir);
     });
     this.#write(0, string(EVENT.fileVersion, "brain.Event:2"));
