@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.js";
+import { readEvents } from "../run/read-events.js";
 import type { ModelSource } from "../server/served-model.js";
 import { DEFAULT_LIMITS, type ServerSettings, type TlsFiles } from "../server/settings.js";
 import { checkpointChoice, modelOptions } from "./model-options.js";
@@ -26,6 +27,12 @@ export const serveOptions = {
   follow: { type: "boolean", description: "Use each newer checkpoint or published version" },
   checkpoint: modelOptions.checkpoint,
   model: { type: "string", valueHint: "name=run...", description: "More models" },
+  events: {
+    type: "string",
+    valueHint: "name=file...",
+    description:
+      "Keep the events of a sequence of the first model, so that rows without its lists get their histories",
+  },
   split: {
     type: "string",
     valueHint: "name=5%...",
@@ -82,13 +89,24 @@ export function modelSources(args: ServeArgs, rawArgs: readonly string[]): Model
   const shares = new Map(pairs("split", rawArgs).map(([name, text]) => [name, shareOf("split", text)]));
   const others = pairs("model", rawArgs).map(([name, path]) => ({ name, path, share: shares.get(name) }));
   const unknown = [...shares.keys()].find((name) => !others.some((model) => model.name === name));
-  if (unknown === undefined) return [{ name: FIRST, path: args.run!, choice }, ...others];
+  const events = eventsOf(rawArgs);
+  if (unknown === undefined) return [{ name: FIRST, path: args.run!, choice, events }, ...others];
   throw new UsageError({
     what: "--split names a model that --model does not name",
     got: unknown,
     expected: others.map(({ name }) => name).join(", ") || "a model of --model",
     next: "For example --model b=runs/other --split b=5%.",
   });
+}
+
+/** Reads the files of `--events sequence=file`. */
+function eventsOf(rawArgs: readonly string[]): ModelSource["events"] {
+  const files = pairs("events", rawArgs);
+  if (files.length === 0) return undefined;
+  return async (model) => {
+    const read = files.map(async ([name, file]) => [name, await readEvents(model, name, file)] as const);
+    return Object.fromEntries(await Promise.all(read));
+  };
 }
 
 function followsNewest(choice: string | number): UsageError {
@@ -157,16 +175,18 @@ function textOf(option: string, file: string): string {
   }
 }
 
+const EXAMPLES = { model: "b=runs/other", split: "b=5%", events: "clicks=clicks.parquet" };
+
 /** The values of `--option name=value …`. */
-function pairs(option: string, rawArgs: readonly string[]): [string, string][] {
+function pairs(option: keyof typeof EXAMPLES, rawArgs: readonly string[]): [string, string][] {
   return listOption(option, rawArgs).map((text) => {
     const [, name, value] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
     if (name !== undefined) return [name, value];
     throw new UsageError({
       what: `--${option} needs a name and a value`,
       got: text,
-      expected: serveOptions[option as "model" | "split"].valueHint,
-      next: `For example --${option} b=${option === "model" ? "runs/other" : "5%"}.`,
+      expected: serveOptions[option].valueHint,
+      next: `For example --${option} ${EXAMPLES[option]}.`,
     });
   });
 }

@@ -38,6 +38,12 @@ function valuesOf(rows: readonly RawRow[], column: string): unknown[] {
   return values;
 }
 
+/** True if an object, a list of columns or the first of a list of rows has a value of the name. */
+export function hasColumn(given: unknown, name: string): boolean {
+  const first = Array.isArray(given) ? given[0] : given;
+  return typeof first === "object" && first !== null && (first as RawRow)[name] !== undefined;
+}
+
 /** One row with the values of an object. */
 export function oneRow(values: RawRow, where: string): PlacedCells {
   return { rows: 1, column: (name) => [values[name]], where: () => where };

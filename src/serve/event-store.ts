@@ -8,7 +8,7 @@ import { numberValue } from "../features/values.js";
 import { showValue } from "../show-value.js";
 
 /** What the store needs to know of a model: a predictor has it. */
-interface Model {
+export interface EventsModel {
   readonly config: Config;
   readonly features: FittedFeatures;
 }
@@ -27,13 +27,16 @@ export class EventStore {
   private readonly table: NonNullable<NonNullable<Config["data"]["source"]>["events"]>[string];
   /** By column of rows, the column of events. */
   private readonly columns: ReadonlyMap<string, string>;
-  private readonly timelines = new Map<string, Timeline>();
+  private timelines = new Map<string, Timeline>();
 
   /**
    * @param model whose config builds the sequence from a table of events
    * @throws ConfigError if it does not
    */
-  constructor({ config, features: { features } }: Model, sequence: string) {
+  constructor(
+    { config, features: { features } }: EventsModel,
+    private readonly sequence: string,
+  ) {
     const { source, train } = config.data;
     const tables = (source ?? train)?.events ?? {};
     if (tables[sequence] === undefined) throw noTable(sequence, Object.keys(tables));
@@ -43,6 +46,25 @@ export class EventStore {
       .flatMap(({ reading }) => reading.columns)
       .filter((column) => column.startsWith(prefix));
     this.columns = new Map(own.map((column) => [column, column.slice(prefix.length)]));
+  }
+
+  /** The columns of rows that say whose history it is, and until when. */
+  get moment(): readonly [by: string, time: string] {
+    return [this.table.by, this.table.time];
+  }
+
+  /** The columns of rows that the store gives. */
+  get columnNames(): readonly string[] {
+    return [...this.columns.keys()];
+  }
+
+  /** A store of the same events for another version of the model: events that are added to one are in both. */
+  for(model: EventsModel): EventStore {
+    const store = new EventStore(model, this.sequence);
+    const { by, time } = store.table;
+    if (by === this.table.by && time === this.table.time) store.timelines = this.timelines;
+    else for (const { events } of this.timelines.values()) for (const event of events) store.add(event);
+    return store;
   }
 
   /**
@@ -57,6 +79,11 @@ export class EventStore {
     times.splice(at, 0, time);
     events.splice(at, 0, event);
     this.timelines.set(key, { times, events });
+  }
+
+  /** @throws DataError if the time of an event is none */
+  check(event: RawRow): void {
+    this.momentOf(event);
   }
 
   /** Forgets the events before a time, which no row needs any more. */
@@ -76,11 +103,21 @@ export class EventStore {
    */
   withHistory<Row extends RawRow>(row: Row): Row & RawRow {
     const events = this.historyOf(row);
-    const lists = [...this.columns].map(([name, column]) => [name, events.map((event) => event[column])]);
+    const lists = this.columnNames.map((name) => [name, this.valuesOf(events, name)]);
     return { ...row, ...Object.fromEntries(lists) };
   }
 
-  private historyOf(row: RawRow): readonly RawRow[] {
+  /** What events have in a column of rows. */
+  valuesOf(events: readonly RawRow[], name: string): unknown[] {
+    const column = this.columns.get(name)!;
+    return events.map((event) => event[column]);
+  }
+
+  /**
+   * The events of a row, oldest first.
+   * @throws DataError if its time is none
+   */
+  historyOf(row: RawRow): readonly RawRow[] {
     const [key, time] = this.momentOf(row);
     const timeline = key === undefined ? undefined : this.timelines.get(key);
     if (timeline === undefined || time === undefined) return [];

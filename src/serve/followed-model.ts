@@ -1,5 +1,6 @@
 import type { OpenedVersion, OpenVersion } from "../saved/follow.js";
 import { changedModel, openModel, type TrainedModel } from "../saved/model.js";
+import { carriedHistories, type EventsBySequence } from "./histories.js";
 import { Predictor } from "./predictor.js";
 
 /** A version of a model that is followed. */
@@ -13,12 +14,18 @@ export interface FollowedModel<Row, Label extends string> {
 /** Opens versions: changes are applied to the tables of the version before, complete ones get memory of their own. */
 export function openFollowed<Row, Label extends string>(
   opening: Parameters<typeof openModel>[1],
+  events?: EventsBySequence,
 ): OpenVersion<FollowedModel<Row, Label>> {
   const options = { ...opening, mapped: false };
+  const histories = carriedHistories(events && (async () => events));
   return async (newest, before) => {
     const changed = before && (await changesTo(before, newest, options));
     const model = changed ?? (await openModel(newest, options));
-    const value = { model, predictor: new Predictor<Row, Label>(model), isKept: false };
+    const value = {
+      model,
+      predictor: new Predictor<Row, Label>(model, await histories(model)),
+      isKept: false,
+    };
     const apply = () => {
       if (before!.value.isKept) return false;
       changed!.apply();

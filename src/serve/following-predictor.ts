@@ -35,6 +35,14 @@ export class FollowingPredictor<Row = Readonly<Record<string, unknown>>, Label e
     return this.newest.features;
   }
 
+  get events(): Predictor<Row, Label>["events"] {
+    return this.newest.events;
+  }
+
+  get rowColumns(): readonly string[] {
+    return this.newest.rowColumns;
+  }
+
   get labels(): readonly Label[] {
     return this.newest.labels;
   }

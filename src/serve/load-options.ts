@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { describeIssues } from "../config/issues.js";
 import { ConfigError } from "../errors.js";
+import type { RawRow } from "../features/encoder.js";
 import type { FeatureFunction } from "../features/kinds/define-kind.js";
 import { BACKEND_NAMES } from "../saved/backend.js";
 
@@ -24,6 +25,16 @@ const schema = z
      * only for checkpoints that you trust. Default false.
      */
     importModules: z.boolean().optional(),
+    /**
+     * Events by sequence, oldest first or in any order: a row then names its user and time, and gets the history that it would have had in
+     * training. More are added with `model.events.<sequence>.add(event)`.
+     */
+    events: z
+      .record(
+        z.string(),
+        z.custom<Iterable<RawRow>>((value) => Symbol.iterator in Object(value) && typeof value !== "string"),
+      )
+      .optional(),
     /**
      * Use each newer version that appears in the directory, until `close()`. With `every`, looks for one after so many
      * milliseconds; default 1000.

@@ -4,6 +4,7 @@ import { FollowedVersions } from "../saved/follow.js";
 import { openModel } from "../saved/model.js";
 import { openFollowed } from "./followed-model.js";
 import { FollowingPredictor } from "./following-predictor.js";
+import { type EventsBySequence, Histories } from "./histories.js";
 import { checkLoadOptions, type LoadOptions } from "./load-options.js";
 import { Predictor } from "./predictor.js";
 import type { LabelOf, RowOf } from "./row.js";
@@ -40,21 +41,31 @@ export function load<C = unknown>(
   options: LoadOptions,
 ): Promise<Predictor<RowOf<C>, LabelOf<C>> | FollowingPredictor<RowOf<C>, LabelOf<C>>>;
 export async function load<C = unknown>(path: string, options: LoadOptions = {}) {
-  const { checkpoint: choice, backend: name, threads = 1, follow, ...code } = checkLoadOptions(options);
+  const {
+    checkpoint: choice,
+    backend: name,
+    threads = 1,
+    follow,
+    events,
+    ...code
+  } = checkLoadOptions(options);
   const opening = { backend: selectBackendOrWarn(name), maxBatch: MAX_BATCH, threads, ...code };
-  if (follow) return following<C>(path, opening, follow === true ? {} : follow);
+  if (follow) return following<C>(path, opening, { ...(follow === true ? {} : follow), events });
   return withCheckpoint(
     () => findCheckpoint(path, choice),
-    async (checkpoint) => new Predictor<RowOf<C>, LabelOf<C>>(await openModel(checkpoint, opening)),
+    async (checkpoint) => {
+      const model = await openModel(checkpoint, opening);
+      return new Predictor<RowOf<C>, LabelOf<C>>(model, Histories.of(model, events));
+    },
   );
 }
 
 async function following<C>(
   path: string,
   opening: Parameters<typeof openModel>[1],
-  { every }: { readonly every?: number },
+  { every, events }: { readonly every?: number; readonly events?: EventsBySequence },
 ): Promise<FollowingPredictor<RowOf<C>, LabelOf<C>>> {
   const warn = (message: string) => process.emitWarning(message);
-  const open = openFollowed<RowOf<C>, LabelOf<C>>(opening);
+  const open = openFollowed<RowOf<C>, LabelOf<C>>(opening, events);
   return new FollowingPredictor(await FollowedVersions.start(path, open, { every, warn }));
 }

@@ -9,8 +9,10 @@ import { showValue } from "../show-value.js";
 import { columnOf } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
 import type { Task } from "../train/task.js";
-import { cellsOf, type PlacedCells, type Rows, withShared } from "./cells.js";
+import { cellsOf, hasColumn, type PlacedCells, type Rows, withShared } from "./cells.js";
 import { encodeOrRefuse } from "./encode.js";
+import type { EventStore } from "./event-store.js";
+import { Histories, withHistories, withRankedHistories } from "./histories.js";
 import { OncePlans } from "./once-plans.js";
 import { bestFirst, checkRankRequest, type RankedItem, type RankRequest } from "./rank.js";
 import { logitsOf } from "./run-model.js";
@@ -29,13 +31,17 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   readonly outputs: number;
   /** The training step of the parameters. */
   readonly step: number;
+  /** Events by sequence, from which rows without the lists of the sequence get their histories. */
+  readonly events: Readonly<Record<string, EventStore>>;
+  private readonly histories: Histories;
   private readonly task: Task;
   private readonly encoder: Encoder;
   /** The columns that the features read. */
   private readonly columns: readonly string[];
   private open?: { readonly model: TrainedModel; readonly plans: OncePlans };
 
-  constructor(model: TrainedModel) {
+  /** @param histories default: rows have all their lists themselves */
+  constructor(model: TrainedModel, histories = Histories.of(model)) {
     this.open = { model, plans: new OncePlans(model) };
     this.config = model.config;
     this.features = model.features;
@@ -43,8 +49,15 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     this.task = factsOf(model.config.train.loss).task;
     this.outputs = this.task.outputs(this.labels);
     this.step = model.checkpoint.manifest.step;
+    this.histories = histories;
+    this.events = histories.stores;
     this.encoder = createEncoder(model.features, { reuses: true });
     this.columns = [...new Set(model.features.features.flatMap(({ reading }) => reading.columns))];
+  }
+
+  /** The columns that rows must have. */
+  get rowColumns(): readonly string[] {
+    return this.histories.asked(this.columns, () => false).columns;
   }
 
   /**
@@ -81,7 +94,8 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
 
   /** Scores before the sigmoid or softmax, [rows, outputs]; enough for ranking. */
   logits(rows: Rows<Row>): Float32Array {
-    return this.score(cellsOf(rows, this.columns, "rows"));
+    const { columns, stores } = this.histories.asked(this.columns, (name) => hasColumn(rows, name));
+    return this.score(withHistories(cellsOf(rows, columns, "rows"), stores));
   }
 
   /**
@@ -91,7 +105,11 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
    * @throws DataError like {@link predict}, for a column in two places, and if the model predicts classes
    */
   rank(request: RankRequest<Row, Label>): RankedItem[] {
-    const { shared, items, k } = checkRankRequest(request, this.columns);
+    const isGiven = (name: string) =>
+      [request?.user, request?.context, request?.items].some((part) => hasColumn(part, name));
+    const { columns, stores } = this.histories.asked(this.columns, isGiven);
+    const asked = checkRankRequest(request, columns);
+    const { shared, items, k } = withRankedHistories(asked, stores, this.columns);
     const output = this.outputToRankBy(request.by);
     const plan = this.opened.plans.of(shared, this.columns);
     const logits = plan?.logits(shared, items, this.outputs) ?? this.score(withShared(items, shared));

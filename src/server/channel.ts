@@ -1,11 +1,15 @@
 import { type Refusal, RequestError, refusal, refusalOf } from "./refusals.js";
 
 /** What processes of one server ask each other. */
-export type Asked = "reload" | "metrics" | "leave";
+export type Asked = "reload" | "metrics" | "leave" | "events";
+
+/** Answers a question; some have a text of their own. */
+export type AnswerTo = (ask: Asked, text?: string) => Promise<string>;
 
 interface Question {
   readonly id: number;
   readonly ask: Asked;
+  readonly text?: string;
 }
 interface Reply {
   readonly id: number;
@@ -24,14 +28,14 @@ export class Channel {
 
   constructor(
     private readonly send: (message: Question | Reply) => void,
-    private readonly answer: (ask: Asked) => Promise<string>,
+    private readonly answer: AnswerTo,
   ) {}
 
-  ask(ask: Asked): Promise<string> {
+  ask(ask: Asked, text?: string): Promise<string> {
     const id = this.next++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.send({ id, ask });
+      this.send({ id, ask, text });
     });
   }
 
@@ -46,8 +50,8 @@ export class Channel {
     for (const id of this.waiting.keys()) this.settle({ id, failed });
   }
 
-  private async reply({ id, ask }: Question): Promise<void> {
-    const reply = await this.answer(ask).then(
+  private async reply({ id, ask, text }: Question): Promise<void> {
+    const reply = await this.answer(ask, text).then(
       (answer) => ({ id, answer }),
       (error) => ({ id, failed: refusalOf(error) }),
     );

@@ -1,14 +1,15 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
+import type { Predictor } from "../serve/predictor.js";
 import { type ReadColumn, readColumns } from "./read-columns.js";
 
 type Row = Record<string, unknown>;
 
-/** A row that the features can read, as far as they tell: for the examples of the documentation, and to try a model. */
-export function exampleRow(fitted: FittedFeatures): Row {
+/** A row that the model can read, as far as its features tell: for the examples of the documentation, and to try a model. */
+export function exampleRow({ features, rowColumns }: Predictor): Row {
   const row: Row = {};
-  for (const read of readColumns(fitted)) row[read.column] ??= valueFor(read, fitted);
-  return row;
+  for (const read of readColumns(features)) row[read.column] ??= valueFor(read, features);
+  return Object.fromEntries(rowColumns.map((name) => [name, row[name] ?? 1]));
 }
 
 function valueFor({ feature, place, as }: ReadColumn, { vocabularies }: FittedFeatures): unknown {

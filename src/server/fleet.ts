@@ -1,9 +1,13 @@
+import type { NewEvents } from "./new-events.js";
+
 /** One process of a server. */
 export interface Member {
   /** Opens the newest versions. */
   reload(): Promise<void>;
   /** Accepts no more connections, and goes on answering those that it has. */
   leave(): Promise<void>;
+  /** Adds events to its stores. */
+  addEvents(events: NewEvents): Promise<void>;
   /** Its numbers, as prom-client aggregates them. */
   metrics(): Promise<object>;
 }
@@ -12,6 +16,8 @@ export interface Member {
 export interface Fleet {
   /** Opens the newest versions in all of them. */
   reload(): Promise<void>;
+  /** Adds events to the stores of all of them. */
+  addEvents(events: NewEvents): Promise<void>;
   /** The numbers of all, as Prometheus reads them. */
   metrics(): Promise<string>;
 }

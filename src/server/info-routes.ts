@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { docsPage, PAGE_HEADERS } from "./docs-page.js";
 import type { Fleet } from "./fleet.js";
 import { openApi } from "./open-api.js";
-import { columnSchemas } from "./row-schema.js";
+import { requestSchemas } from "./row-schema.js";
 import type { ServedModel } from "./served-model.js";
 import type { ServedModels } from "./served-models.js";
 import type { Limits } from "./settings.js";
@@ -47,7 +47,7 @@ function modelInfo({ source, current: { name, predictor } }: ServedModel) {
     step,
     labels,
     outputs,
-    columns: Object.fromEntries(columnSchemas(features)),
+    columns: Object.fromEntries(requestSchemas(predictor)),
     features: features.features.map(({ name, kind, reading }) => ({ name, kind, columns: reading.columns })),
     config,
   };

@@ -1,13 +1,15 @@
 import { version as pairloom } from "../version.js";
 import { exampleRow } from "./example-row.js";
-import { columnSchemas, type JsonSchema, rowSchema } from "./row-schema.js";
+import { type JsonSchema, requestSchemas } from "./row-schema.js";
 import type { ServedModels } from "./served-models.js";
 import type { Limits } from "./settings.js";
 
 /** The document of a server, made from the features of its first model. */
 export function openApi(models: ServedModels, limits: Limits): JsonSchema {
-  const { features, outputs, labels } = models.all[0].current.predictor;
-  const columns = columnSchemas(features);
+  const { predictor } = models.all[0].current;
+  const { outputs, labels } = predictor;
+  const columns = requestSchemas(predictor);
+  const row = exampleRow(predictor);
   return {
     openapi: "3.1.0",
     info: {
@@ -16,26 +18,17 @@ export function openApi(models: ServedModels, limits: Limits): JsonSchema {
       description: `Serves ${models.names.join(", ")}.`,
     },
     components: {
-      schemas: { Row: rowSchema(features), Error: ERROR },
+      schemas: { Row: rowSchema(columns), Error: ERROR },
       securitySchemes: { token: { type: "http", scheme: "bearer" } },
     },
     paths: {
       "/v1/predict": {
-        post: scoring(
-          "Predictions of rows",
-          models,
-          predictBody(limits, exampleRow(features)),
-          scoresSchema(outputs, labels),
-        ),
+        post: scoring("Predictions of rows", models, predictBody(limits, row), scoresSchema(outputs, labels)),
       },
       "/v1/rank": {
-        post: scoring(
-          "The best items for a user",
-          models,
-          rankBody(columns, limits, exampleRow(features)),
-          RANKED,
-        ),
+        post: scoring("The best items for a user", models, rankBody(columns, limits, row), RANKED),
       },
+      ...(models.sequences.length > 0 && { "/v1/events": { post: newEvents(models, limits) } }),
       "/v1/reload": {
         post: {
           summary: "Open the newest versions",
@@ -59,6 +52,27 @@ export function openApi(models: ServedModels, limits: Limits): JsonSchema {
       },
       "/metrics": { get: { summary: "Numbers for Prometheus", responses: { 200: { description: "Text" } } } },
     },
+  };
+}
+
+function rowSchema(columns: ReadonlyMap<string, JsonSchema>): JsonSchema {
+  return { type: "object", properties: Object.fromEntries(columns), required: [...columns.keys()] };
+}
+
+/** Events by sequence. */
+function newEvents(models: ServedModels, limits: Limits): JsonSchema {
+  const list = { type: "array", items: { type: "object" }, maxItems: limits.rows };
+  const properties = Object.fromEntries(models.sequences.map((sequence) => [sequence, list]));
+  const added = { type: "object", properties: { added: { type: "integer" } }, required: ["added"] };
+  return {
+    summary: "Adds events, from which rows get their histories",
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": { schema: { type: "object", properties, additionalProperties: false } },
+      },
+    },
+    responses: { 200: json(added), 400: REFUSALS[400], 401: REFUSALS[401], 413: REFUSALS[413] },
   };
 }
 

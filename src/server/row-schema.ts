@@ -1,5 +1,6 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
+import type { Predictor } from "../serve/predictor.js";
 import { type ReadColumn, readColumns } from "./read-columns.js";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -12,10 +13,10 @@ export function columnSchemas(fitted: FittedFeatures): Map<string, JsonSchema> {
   return new Map([...schemas].map(([column, all]) => [column, all.length === 1 ? all[0] : { allOf: all }]));
 }
 
-/** The columns that rows must have. */
-export function rowSchema(fitted: FittedFeatures): JsonSchema {
-  const columns = columnSchemas(fitted);
-  return { type: "object", properties: Object.fromEntries(columns), required: [...columns.keys()] };
+/** The columns that rows must have: in place of histories that a store gives, whose they are and until when. */
+export function requestSchemas({ features, rowColumns }: Predictor): Map<string, JsonSchema> {
+  const known = columnSchemas(features);
+  return new Map(rowColumns.map((name) => [name, known.get(name) ?? { description: "finds the history" }]));
 }
 
 function schemaOf({ feature, as }: ReadColumn, { vocabularies }: FittedFeatures): JsonSchema {

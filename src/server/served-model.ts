@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { FollowedVersions } from "../saved/follow.js";
+import { carriedHistories, type ReadEvents } from "../serve/histories.js";
 import { type Opening, openVersion, type Version } from "./version.js";
 
 /** Where a model comes from, and how it is chosen. */
@@ -11,6 +12,8 @@ export interface ModelSource {
   readonly choice?: CheckpointChoice;
   /** The share of requests that it answers, of those that name no model; the first model answers the rest. */
   readonly share?: number;
+  /** Reads the events from which rows get their histories. */
+  readonly events?: ReadEvents;
 }
 
 export interface ModelOptions {
@@ -38,9 +41,10 @@ export function openServed(source: ModelSource, options: ModelOptions): Promise<
  * scores a row before it serves.
  */
 async function followed(source: ModelSource, { opening, warn }: ModelOptions): Promise<ServedModel> {
+  const histories = carriedHistories(source.events);
   const open = async (checkpoint: Checkpoint) => ({
     checkpoint,
-    value: await openVersion(checkpoint, opening),
+    value: await openVersion(checkpoint, opening, histories),
   });
   const versions = await FollowedVersions.start(source.path, open, { warn });
   return {
@@ -54,10 +58,11 @@ async function followed(source: ModelSource, { opening, warn }: ModelOptions): P
 }
 
 async function reloadable(source: ModelSource, { opening, warn }: ModelOptions): Promise<ServedModel> {
+  const histories = carriedHistories(source.events);
   const open = () =>
     withCheckpoint(
       () => findCheckpoint(source.path, source.choice, warn),
-      (checkpoint) => openVersion(checkpoint, opening),
+      (checkpoint) => openVersion(checkpoint, opening, histories),
     );
   let current = await open();
   // One after another: a version that takes long to open must not replace a newer one.

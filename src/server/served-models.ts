@@ -1,6 +1,7 @@
 import { ConfigError, DataError } from "../errors.js";
 import { murmur3 } from "../murmur3.js";
 import { nearNames } from "../near-names.js";
+import type { EventStore } from "../serve/event-store.js";
 import { notReloaded } from "./refusals.js";
 import { type ModelOptions, type ModelSource, openServed, type ServedModel } from "./served-model.js";
 
@@ -39,6 +40,24 @@ export class ServedModels {
       if (draw < 0) return model;
     }
     return this.all[0];
+  }
+
+  /** Of all models, the sequences that have a store of events. */
+  get sequences(): string[] {
+    return [...new Set(this.all.flatMap(({ current }) => Object.keys(current.predictor.events)))];
+  }
+
+  /** The stores of a sequence, one for each model that has it. */
+  storesOf(sequence: string): EventStore[] {
+    const stores = this.all.flatMap(({ current: { predictor } }) => predictor.events[sequence] ?? []);
+    if (stores.length > 0) return stores;
+    throw new DataError({
+      what: "there is no store of events for this sequence",
+      where: sequence,
+      expected:
+        this.sequences.length === 0 ? "a server with --events" : `one of ${this.sequences.join(", ")}`,
+      next: "Start the server with --events name=file.",
+    });
   }
 
   /** @throws RequestError if the version that is to be served cannot be; the other models are reloaded */

@@ -12,6 +12,7 @@ import type { JoinFleet } from "./fleet.js";
 import { behindGate, OpenAnswers } from "./gate.js";
 import { addInfoRoutes } from "./info-routes.js";
 import { Metrics } from "./metrics.js";
+import { addEvents, addEventsRoute } from "./new-events.js";
 import { RETRY_AFTER, type Refusal, refusal, refusalOf, refusing } from "./refusals.js";
 import { ScoringQueue } from "./scoring-queue.js";
 import { addScoringRoutes } from "./scoring-routes.js";
@@ -71,8 +72,10 @@ export class ModelServer {
     const fleet = join({
       reload: () => models.reload(),
       leave: () => this.leave(),
+      addEvents: async (events) => addEvents(models, events),
       metrics: () => this.metrics.registry.getMetricsAsJSON(),
     });
+    addEventsRoute(this.app, models, limits, fleet);
     addInfoRoutes(this.app, { models, limits, fleet, isReady: () => this.leaving === undefined });
   }
 
@@ -163,8 +166,9 @@ export class ModelServer {
 }
 
 /** The fleet of the only process. */
-const alone: JoinFleet = ({ reload, metrics }) => ({
+const alone: JoinFleet = ({ reload, addEvents, metrics }) => ({
   reload,
+  addEvents,
   metrics: async () => AggregatorRegistry.aggregate([await metrics()]).metrics(),
 });
 

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { DataError } from "../errors.js";
 import { openModel } from "../saved/model.js";
+import type { carriedHistories } from "../serve/histories.js";
 import { Predictor } from "../serve/predictor.js";
 import { exampleRow } from "./example-row.js";
 
@@ -17,15 +18,20 @@ export type Opening = Parameters<typeof openModel>[1];
  * Opens a checkpoint, and scores a row with it: what cannot score never takes the place of a model that can.
  * @throws CheckpointError if it is damaged, ExecutionError if it cannot score
  */
-export async function openVersion(checkpoint: Checkpoint, opening: Opening): Promise<Version> {
-  const predictor = new Predictor(await openModel(checkpoint, opening));
+export async function openVersion(
+  checkpoint: Checkpoint,
+  opening: Opening,
+  histories: ReturnType<typeof carriedHistories>,
+): Promise<Version> {
+  const model = await openModel(checkpoint, opening);
+  const predictor = new Predictor(model, await histories(model));
   probe(predictor);
   return { name: checkpoint.name, predictor };
 }
 
 function probe(predictor: Predictor): void {
   try {
-    predictor.predict([exampleRow(predictor.features)]);
+    predictor.predict([exampleRow(predictor)]);
   } catch (error) {
     // The row is made up: that its values are refused says nothing about the model.
     if (!(error instanceof DataError)) throw error;

@@ -2,7 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { AggregatorRegistry } from "prom-client";
 import { ExecutionError } from "../errors.js";
-import { type Asked, Channel } from "./channel.js";
+import { type AnswerTo, Channel } from "./channel.js";
 import type { JoinFleet } from "./fleet.js";
 
 /** Milliseconds that a worker must have lived to be replaced: one that ends at once would end again. */
@@ -65,8 +65,8 @@ export class Workers {
   }
 
   /** What a worker asks of all. */
-  private readonly answer = async (ask: Asked): Promise<string> => {
-    const answers = await Promise.all([...this.channels.values()].map((channel) => channel.ask(ask)));
+  private readonly answer: AnswerTo = async (ask, text) => {
+    const answers = await Promise.all([...this.channels.values()].map((channel) => channel.ask(ask, text)));
     return ask === "metrics"
       ? AggregatorRegistry.aggregate(answers.map((text) => JSON.parse(text))).metrics()
       : "";
@@ -92,14 +92,16 @@ export const workerFleet: JoinFleet = (member) => {
     reload: () => member.reload(),
     leave: () => member.leave(),
     metrics: async () => JSON.stringify(await member.metrics()),
+    events: (text: string) => member.addEvents(JSON.parse(text)),
   };
   const channel = new Channel(
     (message) => void process.send?.(message),
-    async (ask) => (await own[ask]()) ?? "",
+    async (ask, text = "") => (await own[ask](text)) ?? "",
   );
   process.on("message", channel.receive);
   return {
     reload: async () => void (await channel.ask("reload")),
+    addEvents: async (events) => void (await channel.ask("events", JSON.stringify(events))),
     metrics: () => channel.ask("metrics"),
   };
 };

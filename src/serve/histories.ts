@@ -1,0 +1,102 @@
+import type { RawRow } from "../features/encoder.js";
+import { type PlacedCells, withShared } from "./cells.js";
+import { EventStore, type EventsModel } from "./event-store.js";
+import type { CheckedRequest } from "./rank.js";
+
+/** Events by the sequences that they belong to. */
+export type EventsBySequence = Readonly<Record<string, Iterable<RawRow>>>;
+
+/** The columns that a request has, and the stores that give the others. */
+interface Asked {
+  readonly columns: readonly string[];
+  readonly stores: readonly EventStore[];
+}
+
+/** The stores of events of a model, which give rows their histories. A request that has the lists of a sequence itself keeps them. */
+export class Histories {
+  readonly stores: Readonly<Record<string, EventStore>>;
+
+  private constructor(stores: readonly (readonly [string, EventStore])[]) {
+    this.stores = Object.fromEntries(stores);
+  }
+
+  /** @throws ConfigError for a sequence that the model does not build from events, DataError for a time that is none */
+  static of(model: EventsModel, events: EventsBySequence = {}): Histories {
+    return new Histories(
+      Object.entries(events).map(([sequence, all]) => {
+        const store = new EventStore(model, sequence);
+        for (const event of all) store.add(event);
+        return [sequence, store] as const;
+      }),
+    );
+  }
+
+  /** The same events for another version of the model. */
+  for(model: EventsModel): Histories {
+    return new Histories(
+      Object.entries(this.stores).map(([sequence, store]) => [sequence, store.for(model)] as const),
+    );
+  }
+
+  /**
+   * What a request has to give: in place of the lists of a store, the columns that say whose history it is and until when.
+   * @param columns of the model
+   * @param isGiven true for a column that the request has
+   */
+  asked(columns: readonly string[], isGiven: (column: string) => boolean): Asked {
+    const stores = Object.values(this.stores).filter((store) => !store.columnNames.some(isGiven));
+    if (stores.length === 0) return { columns, stores };
+    const filled = new Set(stores.flatMap((store) => store.columnNames));
+    const moments = stores.flatMap(({ moment }) => moment);
+    return {
+      columns: [...new Set([...columns.filter((column) => !filled.has(column)), ...moments])],
+      stores,
+    };
+  }
+}
+
+/** The rows with their histories. */
+export function withHistories(cells: PlacedCells, stores: readonly EventStore[]): PlacedCells {
+  return stores.reduce((known, store) => withHistory(known, store), cells);
+}
+
+function withHistory(cells: PlacedCells, store: EventStore): PlacedCells {
+  const moments = store.moment.map((name) => [name, cells.column(name)] as const);
+  const histories = Array.from({ length: cells.rows }, (_, row) =>
+    store.historyOf(Object.fromEntries(moments.map(([name, values]) => [name, values[row]]))),
+  );
+  const column = (name: string) =>
+    store.columnNames.includes(name)
+      ? histories.map((events) => store.valuesOf(events, name))
+      : cells.column(name);
+  return { ...cells, column };
+}
+
+/**
+ * The request with its histories. One of the user is looked up once for all items.
+ * @param columns of the model
+ */
+export function withRankedHistories(
+  { shared, items, k }: CheckedRequest,
+  stores: readonly EventStore[],
+  columns: readonly string[],
+): CheckedRequest {
+  const ofUser = stores.filter(({ moment }) => moment.every((name) => Object.hasOwn(shared, name)));
+  const all = ofUser.reduce<RawRow>((known, store) => store.withHistory(known), shared);
+  const kept = Object.entries(all).filter(([name]) => columns.includes(name));
+  const ofItems = stores.filter((store) => !ofUser.includes(store));
+  const cells = ofItems.length === 0 ? items : withHistories(withShared(items, shared), ofItems);
+  return { shared: Object.fromEntries(kept), items: cells, k };
+}
+
+/** What the first version of a model has as events. */
+export type ReadEvents = (model: EventsModel) => Promise<EventsBySequence>;
+
+/** Gives each version of a model the events of the version before, and the first one those that are read. */
+export function carriedHistories(read?: ReadEvents): (model: EventsModel) => Promise<Histories> {
+  let newest: Histories | undefined;
+  return async (model) => {
+    newest = newest?.for(model) ?? Histories.of(model, await read?.(model));
+    return newest;
+  };
+}
