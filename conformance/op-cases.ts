@@ -1,5 +1,5 @@
 import type { Op, Pooling } from "../src/graph/op.js";
-import type { Tensor } from "../src/graph/tensor.js";
+import { type Tensor, width } from "../src/graph/tensor.js";
 import type { TranslationSpec } from "../src/graph/translation.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
 import { pairCount } from "../src/ops/compressed-interaction.js";
@@ -15,6 +15,8 @@ const FUNCTIONS = Object.keys(ACTIVATIONS) as ActivationFn[];
 const BITS = [8, 4] as const;
 
 const POOLINGS: readonly Pooling[] = ["sum", "mean"];
+
+const FROM = ["first", "last"] as const;
 
 /** The eps of normalizations: large enough that finite differences see a smooth function. */
 const EPS = 0.1;
@@ -138,6 +140,19 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     const bag = s.entryIds(s.size(), sequence);
     const [x, y] = [1, 2].map(() => s.entries(s.size(), sequence));
     return [s.apply(OPS.segmentOuter, [x, y, bag], {})];
+  },
+  gatherEntries: (s) => {
+    const { sequence, bag, places } = placed(s);
+    const x = s.entries(s.size(), sequence);
+    return FROM.map((from) => s.apply(OPS.gatherEntries, [x, places, bag], { from }));
+  },
+  scatterEntries: (s) => {
+    const { sequence, bag, places } = placed(s);
+    const [n, count] = [s.size(), width(places)];
+    return FROM.map((from) => {
+      const entries = s.apply(OPS.scatterEntries, [s.row(count, n), places, bag], { from });
+      return s.pooled(s.apply(OPS.multiply, [entries, s.entries(n, sequence)], {}));
+    });
   },
 
   quantizedEmbedding: (s) => {
@@ -557,6 +572,12 @@ function interaction(s: Scene) {
   const x0 = s.row(fields, dim);
   const x = maps === fields && s.pick(true, false) ? x0 : s.row(maps, dim);
   return { x, x0, attrs: { pairs }, count: pairCount(maps, fields, pairs), dim } as const;
+}
+
+/** A sequence, and places in its rows. */
+function placed(s: Scene) {
+  const sequence = s.sequence();
+  return { sequence, bag: s.entryIds(s.size(), sequence), places: s.places(s.size()) };
 }
 
 function attention(s: Scene) {

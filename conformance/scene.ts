@@ -110,6 +110,13 @@ export class Scene {
     return this.input(fp32("B", 1), 0, { kind: "number", data, offset: 0, stride: 1, width: 1 });
   }
 
+  /** A column of places in lists of up to 5, some of which no list has: fp32 [B, columns]. */
+  places(columns: number): Tensor {
+    const data = Float32Array.from({ length: this.rows * columns }, () => this.below(7) - 1);
+    const column: FloatColumn = { kind: "number", data, offset: 0, stride: columns, width: columns };
+    return this.input(fp32("B", columns), 0, column);
+  }
+
   ids(limit: number): Tensor {
     const data = Int32Array.from({ length: this.rows }, () => this.below(limit));
     const column: IdColumn = { kind: "id", data, offset: 0, stride: 1 };

@@ -48,7 +48,9 @@ function grow({ scene, rows, sequences }: Pool): void {
   const { bag, entries } = scene.pick(...sequences);
   const pooling = scene.pick("sum" as const, "mean" as const);
   const x = scene.pick(...entries);
-  switch (scene.pick("repeat", "pool", "attend", "meet", "window", "linear", "linear", "entrywise", "rows")) {
+  switch (
+    scene.pick("repeat", "pool", "attend", "meet", "window", "place", "linear", "linear", "entrywise", "rows")
+  ) {
     case "repeat":
       entries.push(scene.apply(OPS.repeatRows, [scene.pick(...rows), bag], { pooling }));
       break;
@@ -77,6 +79,13 @@ function grow({ scene, rows, sequences }: Pool): void {
       const spread = scene.apply(OPS.broadcastColumns, [shares], { columns: width(x) });
       const places = scene.apply(OPS.placeSinusoids, [bag], { from: window.from, columns: width(x) });
       entries.push(scene.apply(OPS.add, [places, scene.apply(OPS.multiply, [spread, x], {})], {}));
+      break;
+    }
+    case "place": {
+      const [places, from] = [scene.places(2), scene.pick("first" as const, "last" as const)];
+      const lines = scene.apply(OPS.gatherEntries, [x, places, bag], { from });
+      rows.push(scene.apply(OPS.reshape, [lines], { dims: [2 * width(x)] }));
+      entries.push(scene.apply(OPS.scatterEntries, [lines, scene.places(2), bag], { from }));
       break;
     }
     case "linear": {

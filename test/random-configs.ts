@@ -88,6 +88,7 @@ function sequences(g: Generate, compared = COMPARED): Json {
     return pick<Json>(
       g,
       { kind: "pooling", columns, pooling: pick(g, "sum", "mean") },
+      { kind: "newest", columns, count: pick(g, 1, 3) },
       { kind: "dotAttention", query, columns },
       { kind: "din", query, columns, mlp: { hiddenUnits: pick(g, [3], [4, 2]) } },
     );

@@ -137,6 +137,20 @@ const char* check_segment_outer(const Program&, const Instruction& i) {
   return fit ? nullptr : "[k] and [n] into [k, n]";
 }
 
+// Lines of entries at places: the matrix has a line for each place, as wide as an entry.
+const char* check_places(const Operand& lines, const Operand& places, const Operand& entry) {
+  const bool fit = lines.ndims == 2 && lines.dims[0] == places.size() && lines.dims[1] == entry.size();
+  return fit ? nullptr : "[k] places and [k, n] lines of entries [n]";
+}
+
+const char* check_gather_entries(const Program&, const Instruction& i) {
+  return check_places(i.operands[3], i.operands[1], i.operands[0]);
+}
+
+const char* check_scatter_entries(const Program&, const Instruction& i) {
+  return check_places(i.operands[0], i.operands[1], i.operands[3]);
+}
+
 const char* check_window(const Program&, const Instruction& i) {
   return i.attributes[2] >= 1 ? nullptr : "a window of at least one entry";
 }
@@ -172,6 +186,8 @@ constexpr Check kChecks[] = {
     {O::kWindowShares, check_window},
     {O::kSegmentMatmul, check_segment_matmul},
     {O::kSegmentOuter, check_segment_outer},
+    {O::kGatherEntries, check_gather_entries},
+    {O::kScatterEntries, check_scatter_entries},
     {O::kSegmentAttention, check_attention},
     {O::kSegmentAttentionGrad, check_attention},
 };

@@ -110,6 +110,8 @@ enum class Opcode : uint32_t {
   kSegmentMatmul = 172,
   kSegmentOuter = 173,
   kLogisticNoise = 174,
+  kGatherEntries = 175,
+  kScatterEntries = 176,
 };
 
 }  // namespace pairloom

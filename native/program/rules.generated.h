@@ -318,6 +318,12 @@ inline constexpr Rule kRules[] = {
     {Opcode::kLogisticNoise, "logisticNoise", Execution::kRowwise, Placement::kTile, false, Entries::kNone,
      "-> out:row[*]",
      "stream"},
+    {Opcode::kGatherEntries, "gatherEntries", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "x:entry[n] places:batch[*] bag:samples -> out:batch[*]",
+     "fromLast:flag"},
+    {Opcode::kScatterEntries, "scatterEntries", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
+     "y:batch[*] places:batch[*] bag:samples -> out:entry[n]",
+     "fromLast:flag"},
 };
 
 }  // namespace pairloom

@@ -15,6 +15,7 @@ export {
 } from "./dense-embedding.js";
 export { dropoutLayer, dropoutRate } from "./dropout-layer.js";
 export { embed, join, stack } from "./embedding-layer.js";
+export { type EndEntries, endEntries } from "./end-entries.js";
 export { layerNormLayer } from "./layer-norm-layer.js";
 export { linearCompress } from "./linear-compress.js";
 export { type LinearOptions, linearLayer } from "./linear-layer.js";

@@ -2,12 +2,14 @@ import { z } from "zod";
 import { ConfigError } from "../errors.js";
 import { columnsOf, type Tensor } from "../graph/tensor.js";
 import { join } from "../layers/embedding-layer.js";
+import { endEntries } from "../layers/end-entries.js";
 import { heads, width } from "../layers/limits.js";
 import type { Scope } from "../layers/scope.js";
 import { selfAttention } from "../layers/self-attention.js";
 import { dotAttention, type Sequence, targetAttention, windowAttention } from "../layers/target-attention.js";
 import { ACTIVATIONS, type ActivationFn } from "../ops/activation.js";
 import { constantRows } from "../ops/constant-rows.js";
+import { reshape } from "../ops/reshape.js";
 import { segmentSum } from "../ops/segment-sum.js";
 import type { ModelFeatures } from "./model.js";
 import { embeddedGroup, featureGroup, tableSuffix } from "./schema.js";
@@ -36,6 +38,12 @@ const encoder = z.discriminatedUnion("kind", [
     columns,
     /** The sum or the mean of the entries. */
     pooling: z.enum(["sum", "mean"]).default("mean"),
+  }),
+  z.strictObject({
+    kind: z.literal("newest"),
+    columns,
+    /** How many of the last entries are side by side, the newest first; zeros where a history has fewer. */
+    count: z.int().positive().max(1000),
   }),
   z.strictObject({ kind: z.literal("dotAttention"), query, columns }),
   z.strictObject({
@@ -121,6 +129,11 @@ type Comparing = Extract<Encoder, { query: unknown }>;
 /** Encoders that read the entries alone. */
 function encodedAlone(scope: Scope, sequence: Sequence, encoder: Exclude<Encoder, Comparing>): Tensor {
   if (encoder.kind === "selfAttention") return selfAttention(scope, sequence, encoder);
+  if (encoder.kind === "newest") {
+    const newest = endEntries(scope, sequence, { from: "last", count: encoder.count });
+    const dims = [encoder.count * columnsOf(sequence.entries)];
+    return scope.apply(reshape, [newest], { dims })[0];
+  }
   return scope.apply(segmentSum, [sequence.entries, sequence.bag], { pooling: encoder.pooling })[0];
 }
 

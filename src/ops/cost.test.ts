@@ -72,6 +72,13 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
     { shapes: [[12, 3], [B, 3, 2], [12], [12, 2]], attributes: [0], flops: 144, elements: [36, 30, 12, 24] },
   ],
   segmentOuter: [{ shapes: [[12, 3], [12, 2], [12], [B, 3, 2]], flops: 144, elements: [36, 24, 12, 30] }],
+  // Two places of each row in entries of 3.
+  gatherEntries: [
+    { shapes: [[12, 3], [B, 2], [12], [B, 2, 3]], attributes: [0], flops: 0, elements: [36, 10, 12, 30] },
+  ],
+  scatterEntries: [
+    { shapes: [[B, 2, 3], [B, 2], [12], [12, 3]], attributes: [0], flops: 30, elements: [30, 10, 12, 36] },
+  ],
   // 5 x 2 dot products of 3: 6 operations each; a bias adds one each.
   linear: [
     {

@@ -7,7 +7,7 @@ import { sizeOf } from "./cost.js";
 /** The end of a row from which places are counted. */
 export type From = "first" | "last";
 
-const FROM_LAST: Readonly<Record<From, number>> = { first: 0, last: 1 };
+export const FROM_LAST: Readonly<Record<From, number>> = { first: 0, last: 1 };
 
 export interface WindowAttrs {
   readonly from: From;

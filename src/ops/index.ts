@@ -28,6 +28,7 @@ import { entryWeights } from "./entry-weights.js";
 import { factorizationMachine, factorizationMachineGrad } from "./factorization-machine.js";
 import { focalCrossEntropy, focalCrossEntropyGrad } from "./focal-loss.js";
 import { foldPairs, unfoldPairs } from "./fold-pairs.js";
+import { gatherEntries, scatterEntries } from "./gather-entries.js";
 import { broadcastInner, sumInner } from "./inner.js";
 import { layerNorm, layerNormGradInput, layerNormGradParams } from "./layer-norm.js";
 import { linear, linearGradInput, linearGradWeight } from "./linear.js";
@@ -138,6 +139,8 @@ export const OPS = {
   segmentMaxGrad,
   segmentMatmul,
   segmentOuter,
+  gatherEntries,
+  scatterEntries,
   sumSquares,
   clipFactor,
   scaleByNumber,

@@ -81,6 +81,16 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [entries, fp32("B", 4, 3), bag], attrs: { transpose: false } },
   ],
   segmentOuter: [{ operands: [entries, scores, bag] }, { operands: [fp32("B", 4), scores, history] }],
+  gatherEntries: [
+    { operands: [entries, fp32("B", 2), bag], attrs: { from: "first" } },
+    { operands: [entries, fp32(2), history], attrs: { from: "first" } },
+    { operands: [entries, fp32("B", 2, 1), history], attrs: { from: "last" } },
+  ],
+  scatterEntries: [
+    { operands: [fp32("B", 3, 4), fp32("B", 2), history], attrs: { from: "first" } },
+    { operands: [fp32("B", 2), fp32("B", 2), history], attrs: { from: "first" } },
+    { operands: [fp32("B", 2, 4), fp32("B", 2), fp32("B", 2)], attrs: { from: "last" } },
+  ],
   linear: [
     { operands: [fp32("B", 3), { dtype: "bf16", shape: [2, 3] }], attrs: { fn: "none" } },
     { operands: [fp32("B", 3), fp32(2, 4)] },

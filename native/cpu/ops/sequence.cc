@@ -217,6 +217,42 @@ void segment_outer(const BoundInstruction& i, Tile& t) {
   });
 }
 
+// visit(which place, entry within the run) for each of a row's places that has an entry in the run, in order. The places are the
+// second operand; what is no whole number below the row's length is the place of no entry.
+template <class Visit>
+void each_place(const BoundInstruction& i, const Tile& t, const Run& run, const Visit& visit) {
+  const View& view = i.views[1];
+  const float* const places = row_of(view, run.row);
+  const double length = t.entries->count(run.row);
+  for (size_t k = 0; k < view.size; ++k) {
+    const double place = places[k];
+    if (!(place >= 0 && place < length && place == std::floor(place))) continue;
+    const double entry = (i.attribute(0) == 1 ? length - 1 - place : place) - run.from;
+    if (entry >= 0 && entry < run.count) visit(k, uint32_t(entry));
+  }
+}
+
+void gather_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const ConstRows x = t.in(v[0]);
+  const size_t n = v[0].size;
+  each_run(t, [&](const Run& run) {
+    float* const lines = row_of(v[3], run.row);
+    each_place(i, t, run, [&](size_t k, uint32_t e) { std::memcpy(lines + k * n, x.row(run.at + e), n * sizeof(float)); });
+  });
+}
+
+void scatter_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const Rows out = t.out(v[3]);
+  const size_t n = v[3].size;
+  for (uint32_t e = 0; e < t.rows; ++e) std::fill_n(out.row(e), n, 0.0f);
+  each_run(t, [&](const Run& run) {
+    const float* const lines = row_of(v[0], run.row);
+    each_place(i, t, run, [&](size_t k, uint32_t e) { t.kernels.accumulate(out.row(run.at + e), lines + k * n, n, 1.0f); });
+  });
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
@@ -232,6 +268,8 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kSegmentMaxGrad, .tile = segment_max_grad},
     {.opcode = Opcode::kSegmentMatmul, .tile = segment_matmul},
     {.opcode = Opcode::kSegmentOuter, .tile = segment_outer, .begin = zero_sums},
+    {.opcode = Opcode::kGatherEntries, .tile = gather_entries, .begin = zero_sums},
+    {.opcode = Opcode::kScatterEntries, .tile = scatter_entries},
 };
 
 }  // namespace pairloom::sequence_ops

@@ -91,6 +91,46 @@ export const segmentOuterRule: Rule = (g, [x, y], { inputs: [left, right, bag] }
   return g.op("Reshape", [sums, g.ints([0, k, n])]);
 };
 
+export const gatherEntriesRule: Rule = (g, [x, places], { inputs: [entries, , bag], attrs: { from } }) => {
+  const nothing = g.op(
+    "Concat",
+    [x, g.floats(new Float32Array(columnsOf(entries)), [1, columnsOf(entries)])],
+    { axis: 0 },
+  );
+  return g.op("Gather", [nothing, linesAt(g, places, g.bagOf(bag)!, from)], { axis: 0 });
+};
+
+export const scatterEntriesRule: Rule = (g, [y, places], { inputs: [lines, , bag], attrs: { from } }) => {
+  const [own, columns] = [g.bagOf(bag)!, lines.shape[2] as number];
+  const count = entriesIn(g, own);
+  const flat = g.op("Reshape", [y, g.ints([-1, columns])]);
+  const at = g.op("Reshape", [linesAt(g, places, own, from), g.ints([-1, 1])]);
+  const size = g.op("Concat", [g.op("Add", [count, g.ints([1])]), g.ints([columns])], { axis: 0 });
+  const operands = [g.cast(zeros(g, size), "float"), g.op("Expand", [at, g.op("Shape", [flat])]), flat];
+  const sums = g.op("ScatterElements", operands, { axis: 0, reduction: "add" });
+  return g.op("Slice", [sums, g.ints([0]), count]);
+};
+
+/** The line of the entry at each place of a row [rows, N]; the number of all entries where the row has no such place. */
+function linesAt(g: OnnxGraph, places: string, bag: Bag, from: From): string {
+  const column = (values: string) => g.op("Unsqueeze", [values, g.ints([1])]);
+  const counts = column(countsOf(g, bag));
+  const starts = column(g.op("Slice", [bag.offsets, g.ints([0]), g.ints([-1])]));
+  const inside = g.op("And", [
+    g.op("GreaterOrEqual", [places, g.float(0)]),
+    g.op("Less", [places, g.cast(counts, "float")]),
+  ]);
+  const isPlace = g.op("And", [g.op("Equal", [g.op("Floor", [places]), places]), inside]);
+  const whole = g.cast(places, "int64");
+  const place = from === "first" ? whole : g.op("Sub", [g.op("Sub", [counts, g.ints([1])]), whole]);
+  return g.op("Where", [isPlace, g.op("Add", [starts, place]), entriesIn(g, bag)]);
+}
+
+/** The number of all entries [1]. */
+function entriesIn(g: OnnxGraph, { offsets }: Bag): string {
+  return g.op("Gather", [offsets, g.ints([-1])], { axis: 0 });
+}
+
 /** The place of each entry in its row [count], and the number of the row's entries. */
 function placesOf(g: OnnxGraph, values: string, bag: Bag, from: From): { places: string; lengths: string } {
   const row = rowOfValue(g, bag);

@@ -4,8 +4,10 @@ import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
 import {
   entryWeightsRule,
+  gatherEntriesRule,
   placeSinusoidsRule,
   repeatRowsRule,
+  scatterEntriesRule,
   segmentAttentionRule,
   segmentMatmulRule,
   segmentMaxRule,
@@ -73,6 +75,8 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   segmentMax: segmentMaxRule,
   segmentMatmul: segmentMatmulRule,
   segmentOuter: segmentOuterRule,
+  gatherEntries: gatherEntriesRule,
+  scatterEntries: scatterEntriesRule,
   linear: (g, inputs, { attrs: { fn, precision } }) => {
     const [x, w, ...bias] = inputs;
     const operands = precision === "bf16" ? [x, w].map((each) => roundedToBf16(g, each)) : [x, w];
