@@ -1,4 +1,7 @@
-import type { NewEvents } from "./new-events.js";
+import type { RawRow } from "../features/encoder.js";
+
+/** Events by sequence. */
+export type NewEvents = Readonly<Record<string, readonly RawRow[]>>;
 
 /** One process of a server. */
 export interface Member {

@@ -1,10 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import { DataError } from "../errors.js";
-import type { RawRow } from "../features/encoder.js";
 import { isList } from "../features/values.js";
 import { showValue } from "../show-value.js";
 import { refuseCompressed } from "./bodies.js";
-import type { Fleet } from "./fleet.js";
+import type { Fleet, NewEvents } from "./fleet.js";
 import { refusing, tooManyRows } from "./refusals.js";
 import type { ServedModels } from "./served-models.js";
 import type { Limits } from "./settings.js";
@@ -27,9 +26,6 @@ export function addEventsRoute(
     return { added: count };
   });
 }
-
-/** Events by sequence. */
-export type NewEvents = Readonly<Record<string, readonly RawRow[]>>;
 
 /** @throws DataError if a time is none; the events before it are added */
 export function addEvents(models: ServedModels, events: NewEvents): void {
