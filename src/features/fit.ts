@@ -65,6 +65,12 @@ export function needsNumberStatistics(feature: PlainFeatureConfig): feature is N
   return missingRule(feature) === "mean" && givenMean(feature) === undefined;
 }
 
+/** True for a sequence of numbers that needs statistics of its entries from the training split. */
+export function needsEntryStatistics(feature: PlainFeatureConfig): feature is BagConfig {
+  const normalize = feature.kind === "ids" ? feature.number?.normalize : undefined;
+  return normalize === "zscore" || normalize === "minmax";
+}
+
 /** The number of bins that a piecewise-linear embedding of the feature learns; `undefined` if it has none. */
 export function learntBins(feature: PlainFeatureConfig): number | undefined {
   const embedding = feature.kind === "number" ? feature.denseEmbedding : undefined;
@@ -172,7 +178,7 @@ function fitOne(
   const plan = tables.get(tableName(feature));
   if (!hasTable(feature) || !plan) return fitDense(feature as NumberFeatureConfig, statistics);
   if (feature.kind === "id") return fitId(feature, plan, fitted);
-  if (feature.kind === "ids") return fitBag(feature, plan, fitted);
+  if (feature.kind === "ids") return fitBag(feature, plan, statistics, fitted);
   return fitBoundaries(feature, plan, statistics);
 }
 
@@ -216,17 +222,15 @@ function fitId(feature: IdFeatureConfig, plan: TablePlan, fitted: FittedFeatures
 function entryPart(
   { dynamic, number, name }: BagConfig,
   { missingRow }: TablePlan,
+  statistics: Statistics,
 ): Omit<NonNullable<FittedBag["sequence"]>, "name"> {
   if (number === undefined) return { missingEntry: dynamic ? fittedKey(MISSING_KEY) : missingRow };
   const { normalize, missing, nonFinite } = number;
-  const fitted = { transform: transformOf({ name, normalize }, NOTHING), missing, nonFinite };
+  const fitted = { transform: transformOf({ name, normalize }, statistics), missing, nonFinite };
   if (Number.isNaN(compileNumber(fitted).missing))
     throw noFiniteValue(name, missing, "Set missing to such a value.");
   return { missingEntry: 0, number: fitted };
 }
-
-/** Numbers of entries learn nothing. */
-const NOTHING = { numbers: {} };
 
 const fittedKey = (key: bigint): FittedKey => ({ key: String(key) });
 
@@ -250,7 +254,12 @@ function standIn(
   });
 }
 
-function fitBag(feature: BagConfig, plan: TablePlan, fitted: FittedFeatures): FittedFeature {
+function fitBag(
+  feature: BagConfig,
+  plan: TablePlan,
+  statistics: Statistics,
+  fitted: FittedFeatures,
+): FittedFeature {
   const bag: FittedBag = {
     kind: "ids",
     name: feature.name,
@@ -262,7 +271,7 @@ function fitBag(feature: BagConfig, plan: TablePlan, fitted: FittedFeatures): Fi
     ...(feature.maxLength !== undefined && { maxLength: feature.maxLength }),
     missing: "empty",
     ...(feature.sequence !== undefined && {
-      sequence: { name: feature.sequence, ...entryPart(feature, plan) },
+      sequence: { name: feature.sequence, ...entryPart(feature, plan, statistics) },
     }),
   };
   const { missing } = feature;

@@ -4,6 +4,7 @@ import { CheckpointError } from "../errors.js";
 import {
   fitFeatures,
   type NumberStatistics,
+  needsEntryStatistics,
   needsNumberStatistics,
   type Statistics,
 } from "../features/fit.js";
@@ -38,7 +39,8 @@ export function refuseOtherFeatures(
   const learned = { vocabularies, numbers, boundaries: boundariesOf(fitted), edges: edgesOf(fitted) };
   const expected = fitFeatures(features, { ...learned, tokenizers, modules, ...textRulesOf(fitted) });
   expected.features.forEach((feature, i) => {
-    const isLearned = needsNumberStatistics(plainOf(features[i]));
+    const plain = plainOf(features[i]);
+    const isLearned = needsNumberStatistics(plain) || needsEntryStatistics(plain);
     const [got, wanted] = [fitted.features[i], feature].map((each) => comparable(each, isLearned));
     const key = [...new Set([...Object.keys(wanted), ...Object.keys(got)])].find(
       (name) => !isDeepStrictEqual(got[name], wanted[name]),
@@ -103,8 +105,10 @@ function edgesOf({ features }: FittedFeatures): Statistics["edges"] {
 /** As JSON, without what nothing but the training data determines, and without the translation, which no config has. */
 function comparable(feature: FittedFeature, isLearned: boolean): Record<string, unknown> {
   const { translation, rows, ...rest } = JSON.parse(JSON.stringify(feature));
-  const { transform, missing, missingRow, ...fixed } = rest;
-  return isLearned ? { ...fixed, transform: transform?.kind } : rest;
+  if (!isLearned) return rest;
+  const { transform, missing, missingRow, sequence, ...fixed } = rest;
+  const number = sequence?.number && { ...sequence.number, transform: sequence.number.transform.kind };
+  return { ...fixed, transform: transform?.kind, ...(sequence && { sequence: { ...sequence, number } }) };
 }
 
 /**

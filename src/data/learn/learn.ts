@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, DataError, messageOf } from "../../errors.js";
 import { sha256OfCode } from "../../features/code-files.js";
-import type { Statistics } from "../../features/fit.js";
+import { needsEntryStatistics, type Statistics } from "../../features/fit.js";
 import type { FeatureFile } from "../../features/kinds/define-kind.js";
 import {
   type FeatureConfig,
@@ -17,7 +17,7 @@ import { chooseKernels } from "../encode/choose-kernels.js";
 import { readVector } from "../encode/vector-columns.js";
 import type { Wire } from "../source/column-query.js";
 import type { Duck } from "../source/duckdb.js";
-import type { NumberVector, ParsedNumbers } from "../source/vectors.js";
+import { type AnyVector, ListVector, type NumberVector, type ParsedNumbers } from "../source/vectors.js";
 import { learnsNumbers, NumberLearner } from "./number-learner.js";
 import { type VocabularyRule, vocabularySql } from "./vocabulary-sql.js";
 
@@ -170,6 +170,13 @@ export function nothingLearnt(table: string, { minCount }: Pick<VocabularyRule, 
   });
 }
 
+interface Observed {
+  readonly observe: (x: number) => void;
+  readonly wire: Wire;
+  /** Of lists, how many of the last entries are observed. */
+  readonly most?: number;
+}
+
 /** Reads all columns of numbers in one scan. */
 async function learnNumbers(
   duck: Duck,
@@ -177,19 +184,34 @@ async function learnNumbers(
   training: string,
 ): Promise<Pick<Statistics, "numbers" | "boundaries" | "edges">> {
   const learner = new NumberLearner();
-  const wanted = columns.flatMap(({ feature, index, wire }) =>
-    learnsNumbers(feature) ? [{ observe: learner.observer(feature, index), wire }] : [],
-  );
+  const wanted = columns.flatMap(({ feature, index, wire }): Observed[] => {
+    if (learnsNumbers(feature)) return [{ observe: learner.observer(feature, index), wire }];
+    if (!needsEntryStatistics(feature)) return [];
+    return [{ observe: learner.entryObserver(feature, index), wire, most: feature.maxLength }];
+  });
   if (wanted.length === 0) return learner.learned();
   const kernels = chooseKernels();
   const values = wanted.map(({ wire }) => wire.sql);
   for await (const chunk of duck.stream(`SELECT ${values.join(", ")} FROM (${training})`, "features"))
-    for (const [k, { observe, wire }] of wanted.entries())
-      observeColumn(observe, readVector(chunk, k, wire.reads, kernels) as NumberVector | ParsedNumbers);
+    for (const [k, { observe, wire, most }] of wanted.entries())
+      observeColumn(observe, readVector(chunk, k, wire.reads, kernels), most);
   return learner.learned();
 }
 
-function observeColumn(observe: (x: number) => void, vector: NumberVector | ParsedNumbers): void {
-  const { values } = vector;
-  for (let r = 0; r < vector.rows; r++) if (!vector.isNull(r)) observe(values[r]);
+function observeColumn(
+  observe: (x: number) => void,
+  vector: AnyVector,
+  most = Number.POSITIVE_INFINITY,
+): void {
+  if (vector instanceof ListVector)
+    for (let r = 0; r < vector.rows; r++) {
+      const [start, end] = vector.isNull(r) ? [0, 0] : [vector.starts[r], vector.ends[r]];
+      observeRange(observe, vector.child, Math.max(start, end - most), end);
+    }
+  else observeRange(observe, vector, 0, vector.rows);
+}
+
+function observeRange(observe: (x: number) => void, vector: AnyVector, from: number, to: number): void {
+  const { values } = vector as NumberVector | ParsedNumbers;
+  for (let r = from; r < to; r++) if (!vector.isNull(r)) observe(values[r]);
 }

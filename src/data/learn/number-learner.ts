@@ -1,6 +1,7 @@
 import { DataError } from "../../errors.js";
 import { learntBins, needsNumberStatistics, type Statistics, transformOf } from "../../features/fit.js";
 import {
+  type BagConfig,
   learntQuantiles,
   type NumberFeatureConfig,
   type PlainFeatureConfig,
@@ -18,22 +19,32 @@ export function learnsNumbers(feature: PlainFeatureConfig): feature is NumberFea
 
 /** Learns from the numbers of any features; features that share a table share its boundaries. */
 export class NumberLearner {
-  private readonly moments: (readonly [Named, Moments])[] = [];
+  private readonly moments: (readonly [Named<BagConfig | NumberFeatureConfig>, Moments])[] = [];
   /** By table. */
   private readonly counts = new Map<string, readonly [Named, ValueCounts]>();
   private readonly binned: (readonly [Named, ValueCounts])[] = [];
 
   /** Returns the function that takes every number of a feature, in the order of the rows. */
   observer(feature: NumberFeatureConfig, index: number): (x: number) => void {
-    const named = { feature, index };
-    const counts = this.countsOf(named);
+    const counts = this.countsOf({ feature, index });
     if (!needsNumberStatistics(feature)) return (x) => counts?.add(x);
-    const moments = new Moments();
-    this.moments.push([named, moments]);
+    const moments = this.momentsOf(feature, index);
     return (x) => {
       moments.add(x);
       counts?.add(x);
     };
+  }
+
+  /** Returns the function that takes every number of the entries of a sequence. */
+  entryObserver(feature: BagConfig, index: number): (x: number) => void {
+    const moments = this.momentsOf(feature, index);
+    return (x) => moments.add(x);
+  }
+
+  private momentsOf(feature: BagConfig | NumberFeatureConfig, index: number): Moments {
+    const moments = new Moments();
+    this.moments.push([{ feature, index }, moments]);
+    return moments;
   }
 
   private countsOf(named: Named): ValueCounts | undefined {
@@ -76,12 +87,12 @@ export class NumberLearner {
 }
 
 /** A feature, and its index in the config. */
-interface Named {
-  readonly feature: NumberFeatureConfig;
+interface Named<Feature = NumberFeatureConfig> {
+  readonly feature: Feature;
   readonly index: number;
 }
 
-function noNumber({ feature: { name }, index }: Named): DataError {
+function noNumber({ feature: { name }, index }: Named<{ readonly name: string }>): DataError {
   return new DataError({
     what: "the training split has no finite number to learn from",
     where: `features[${index}]`,

@@ -172,9 +172,7 @@ const givenNormalize = [
   }),
 ] as const;
 
-const normalize = z.union([z.enum(["log", "zscore", "minmax"]), ...givenNormalize]);
-/** Without statistics to learn. */
-export const entryNormalize = z.union([z.literal("log"), ...givenNormalize]);
+export const normalize = z.union([z.enum(["log", "zscore", "minmax"]), ...givenNormalize]);
 
 /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
 export const nonFinite = z.enum(["refuse", "impute"]);

@@ -2,11 +2,11 @@ import { z } from "zod";
 import {
   bagFields,
   compositionOf,
-  entryNormalize,
   featureName,
   MAPPINGS,
   mappingFields,
   nonFinite,
+  normalize,
   numberFields,
   problem,
   type Refinement,
@@ -60,10 +60,10 @@ export const idsFeature = z
   })
   .superRefine(refineMapping);
 
-/** How a number of an entry is read. Nothing is learned: the entries of all rows are many times those of the source. */
+/** How a number of an entry is read. Statistics are those of the entries that are kept, in all rows of the training split. */
 const entryNumber = z.strictObject({
   /** How the raw number is transformed for the model. */
-  normalize: entryNormalize.optional(),
+  normalize: normalize.optional(),
   /** Replaces a missing number: in raw units. */
   missing: z.number().default(0),
   /** NaN, infinities and non-numeric text: the row of data is refused, or the value is missing. */
