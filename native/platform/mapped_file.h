@@ -27,7 +27,7 @@ class InputFile {
   bool is_open() const { return size_.has_value(); }
   uint64_t size() const { return *size_; }
   // `total`: at least `bytes`, and more than 0. Writing to the pages does not change the file; on Windows it ends the
-  // process. `soon`: the system starts reading. Nothing if it refuses.
+  // process, and where `total` is more, the pages are a copy. `soon`: the system starts reading. Nothing if it refuses.
   std::optional<FilePages> map(uint64_t offset, uint64_t bytes, uint64_t total, bool soon) const;
 
  private:
