@@ -252,6 +252,9 @@ size_t look_up_texts(const Texts& texts, const Vocabulary& vocabulary, int32_t u
   return negative;
 }
 
+// -0 + 0 is 0: integers have no -0, so no number has one.
+constexpr double kNoSign = 0.0;
+
 size_t parse_numbers(const Texts& texts, double* values, uint8_t* present) {
   std::fill_n(present, (texts.rows + 7) / 8, uint8_t{0});
   size_t open = 0;
@@ -259,7 +262,7 @@ size_t parse_numbers(const Texts& texts, double* values, uint8_t* present) {
     const Text cell = text_at(texts, r);
     const std::string_view text = trimmed({reinterpret_cast<const char*>(cell.bytes), cell.length});
     if (text.empty()) continue;
-    values[r] = parse(text);
+    values[r] = parse(text) + kNoSign;
     present[r >> 3] |= uint8_t(1 << (r & 7));
     open += values[r] != values[r];
   }
@@ -270,11 +273,11 @@ size_t encode_numbers(const double* values, Validity validity, size_t rows, cons
                       float missing, Strided<float> results) {
   switch (transform.kind) {
     case NumberTransform::kIdentity:
-      return encode(values, validity, rows, missing, results, [](double x) { return float(x); });
+      return encode(values, validity, rows, missing, results, [](double x) { return float(x + kNoSign); });
     case NumberTransform::kLog: return encode(values, validity, rows, missing, results, log_of);
     case NumberTransform::kAffine:
       return encode(values, validity, rows, missing, results,
-                    [&](double x) { return float((x - transform.shift) / transform.scale); });
+                    [&](double x) { return float((x + kNoSign - transform.shift) / transform.scale); });
   }
   return 0;
 }

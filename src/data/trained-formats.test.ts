@@ -112,7 +112,7 @@ it("fractions have the type of training", async () => {
   const fractions = ["0.5", "2.25", "0.1"];
   const written = [
     ...(await inParquet(["DOUBLE", "FLOAT", "DECIMAL(10,2)", "DECIMAL(20,3)"], fractions)),
-    text("csv", ["0.50", "2.25", "1e-1"]),
+    text("csv", ["0.50", "2.25", "00.10"]),
     text("jsonl", fractions),
   ];
   expect(await compare(written)).toEqual({ differences: [], refused: [] });
@@ -198,12 +198,10 @@ it.each([
   ["BIGINT", ["1.5"]],
   ["TINYINT", ["2.5"]],
   ["TINYINT", ["1.5", "300"]],
-  ["BOOLEAN", ["1"]],
   ["DOUBLE", ["9007199254740993"]],
   ["DATE", ["2001-01-31 08:00:00"]],
   ["DATE", ["2001-01-31T00:00:00+05:30"]],
   ["TIMESTAMP", ["2001-01-31T08:00:00+05:30"]],
-  ["TIMESTAMP WITH TIME ZONE", ["yesterday"]],
 ])("after %s in training, texts %s of a CSV file are refused", async (trained, values) => {
   const later = text("csv", values);
   await expect(open(later.path, { x: trained })).rejects.toThrow(
@@ -216,6 +214,8 @@ it.each([
   ["DOUBLE", "2.5", "1_000"],
   ["DOUBLE", "2.5", "+-5"],
   ["TIMESTAMP", "2001-01-31 00:00:00", "yesterday"],
+  ["TIMESTAMP WITH TIME ZONE", "2001-01-31 00:00:00+00", "yesterday"],
+  ["BOOLEAN", "true", "2"],
 ])(
   "after %s in training, the row of a CSV file with %s is read, and the one with %s is left out",
   async (trained, good, bad) => {

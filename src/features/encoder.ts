@@ -7,7 +7,7 @@ import type { Input } from "./inputs.js";
 import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
-import { typedTextReader } from "./typed-text.js";
+import { type TypedForm, typedReader } from "./typed-value.js";
 import { asArray, trimmedText, withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
@@ -88,7 +88,7 @@ export function packRows(
 type CellReader = (value: unknown, column: string, form: CellForm) => unknown;
 
 /** `number`: one number; `list`: a list, or a text with several elements. */
-type CellForm = { readonly as: "number" | "other" } | ({ readonly as: "list" } & ListForm);
+type CellForm = { readonly as: TypedForm } | ({ readonly as: "list"; readonly of: TypedForm } & ListForm);
 
 /** Undefined if values mean what they are. */
 function cellReader(rules: TextRules): CellReader | undefined {
@@ -97,7 +97,6 @@ function cellReader(rules: TextRules): CellReader | undefined {
     presentCell(rules),
     withTypes(rules),
     withElements(rules),
-    withPoints(rules),
   ].filter((reader) => reader !== undefined);
   if (readers.length === 0) return undefined;
   return (value, column, form) => readers.reduce((each, read) => read(each, column, form), value);
@@ -122,20 +121,16 @@ function withElements({ nullValues = [] }: TextRules): CellReader | undefined {
   return (value, _, form) => (form.as === "list" ? presentElements(value, form, nulls) : value);
 }
 
-/** Texts of columns with types have the values that they have in text files; features of numbers parse texts themselves. */
-function withTypes({ textTypes, decimal }: TextRules): CellReader | undefined {
-  if (textTypes === undefined) return undefined;
-  const readers = new Map(Object.entries(textTypes).map(([name, type]) => [name, typedTextReader(type)]));
+/** Values of columns with types are those of files. Texts that are read as one number may have a decimal comma. */
+function withTypes({ textTypes = {}, decimal }: TextRules): CellReader | undefined {
+  const readers = new Map(Object.entries(textTypes).map(([name, type]) => [name, typedReader(type)]));
+  if (readers.size === 0 && decimal === undefined) return undefined;
   return (value, column, form) => {
-    const readText = readers.get(column);
-    if (typeof value !== "string" || readText === undefined || form.as === "number") return value;
-    return readText(decimal === undefined ? value : String(withDecimalPoint(value)));
+    const read = readers.get(column);
+    const isNumber = read !== undefined || form.as === "number";
+    const pointed = isNumber && decimal !== undefined ? withDecimalPoint(value) : value;
+    return read ? read(pointed, form.as === "list" ? form.of : form.as) : pointed;
   };
-}
-
-function withPoints({ decimal }: TextRules): CellReader | undefined {
-  if (decimal === undefined) return undefined;
-  return (value, _, form) => (form.as === "number" ? withDecimalPoint(value) : value);
 }
 
 function batchOf(cells: Cells, encoders: readonly ColumnEncoder[], read: CellReader | undefined): RawBatch {
@@ -152,8 +147,8 @@ function batchOf(cells: Cells, encoders: readonly ColumnEncoder[], read: CellRea
 }
 
 function inputForm({ as, separator }: Input): CellForm {
-  if (as === "texts") return { as: "list", separator };
-  return { as: as === "number" ? "number" : "other" };
+  if (as === "texts") return { as: "list", of: "other", separator };
+  return { as: as === "text" ? "other" : as };
 }
 
 function inputColumns({ feature }: ColumnEncoder) {
@@ -166,10 +161,9 @@ function rawValues(
   columnOf: (name: string, form: CellForm) => ArrayLike<unknown>,
 ): ArrayLike<unknown> {
   const { columns, as, separator, length, weighted } = feature.reading;
+  const of = as === "text" ? "other" : "number";
   const form: CellForm =
-    separator === undefined
-      ? { as: as === "text" ? "other" : "number" }
-      : { as: "list", separator, length, weighted };
+    separator === undefined ? { as: of } : { as: "list", of, separator, length, weighted };
   const [first, ...others] = columns.map((name) => columnOf(name, form));
   if (others.length === 0) return first;
   return Array.from(first, (value, row) => canonicalCross([value, ...others.map((column) => column[row])]));

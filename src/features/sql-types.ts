@@ -36,7 +36,11 @@ export function decimalType(type: string): DecimalType | undefined {
   return digits === undefined ? undefined : { digits: Number(digits), scale: Number(scale) };
 }
 
+/** The type of the elements of a list or an array; `undefined` for other types. */
+export const listElement = (type: string): string | undefined => /^(.*)\[\d*\]$/s.exec(type)?.[1];
+
 export const isFloatType = (type: string): boolean => type === "FLOAT" || type === "DOUBLE";
 
 /** True for types of days and instants, but not of times of day. */
-export const isInstantType = (type: string): boolean => /^(DATE|TIMESTAMP.*)$/.test(type);
+export const isInstantType = (type: string): boolean =>
+  /^(DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?)$/.test(type);

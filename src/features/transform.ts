@@ -156,7 +156,8 @@ export function compileNumber(
 ): DenseTransform {
   const apply = compileTransform(feature.transform);
   const fp32 = (value: number) => {
-    const result = Math.fround(apply(value));
+    // The same for -0, which an integer cannot be.
+    const result = Math.fround(apply(value + 0));
     return Number.isFinite(result) ? result : Number.NaN;
   };
   const missing = feature.missing === null ? Number.NaN : fp32(feature.missing);

@@ -4,6 +4,7 @@ import { type IdTarget, type Target, writeIds } from "./id-target.js";
 import type { RawColumn, RawLists, RawValues } from "./raw-column.js";
 import { Refusal, type RefusalCode } from "./refusal.js";
 import type { DenseTransform, IdTransform, NumericTransform, TextTransform } from "./transform.js";
+import { UnreadableValue } from "./typed-value.js";
 import { asArray, isList, isNaNValue, listValue, numberValue, textsValue, vectorValue } from "./values.js";
 import { weightedIds } from "./weighted.js";
 
@@ -48,7 +49,7 @@ class Values implements RawValues {
     let refused = 0;
     for (let r = 0; r < this.raw.length; r++) {
       const number = numberValue(this.raw[r]);
-      const result = number === undefined ? missing : encode(number);
+      const result = number === undefined ? missing : isInexact(this.raw[r]) ? Number.NaN : encode(number);
       data[offset + r * stride] = result;
       if (Number.isNaN(result)) refused++;
     }
@@ -63,6 +64,8 @@ class Values implements RawValues {
     return asArray(this.raw);
   }
 }
+
+const isInexact = (value: unknown) => value instanceof UnreadableValue && value.isInexact;
 
 class ValueLists implements RawLists {
   readonly elements: RawValues;

@@ -14,11 +14,11 @@ const blank = new RegExp(`^${SPACE}$`);
 const nan = new RegExp(`^${SPACE}nan${SPACE}$`, "i");
 const truth = new RegExp(`^${SPACE}(true|false)${SPACE}$`, "i");
 
-/** Converts a value to a number; `undefined` if it is missing, NaN if it is not a number. */
+/** Converts a value to a number; `undefined` if it is missing, NaN if it is not a number. -0 is 0: integers have no -0. */
 export function numberValue(value: unknown): number | undefined {
   switch (typeof value) {
     case "number":
-      return value;
+      return value + 0;
     case "bigint":
       return Number(value);
     case "boolean":
@@ -31,7 +31,7 @@ export function numberValue(value: unknown): number | undefined {
 }
 
 function numberOfText(text: string): number | undefined {
-  if (decimal.test(text)) return Number(text);
+  if (decimal.test(text)) return Number(text) + 0;
   if (blank.test(text)) return undefined;
   const [, word] = truth.exec(text) ?? [];
   return word === undefined ? Number.NaN : Number(word.toLowerCase() === "true");

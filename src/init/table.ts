@@ -1,10 +1,11 @@
 import { NULL_WORDS } from "../data/null-words.js";
 import { readScalar } from "../data/source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../data/source/duckdb.js";
-import { elementSql, listElement, mapTypes } from "../data/source/element-query.js";
+import { elementSql, mapTypes } from "../data/source/element-query.js";
 import { type MalformedRow, NO_ROWS } from "../data/source/rejects.js";
 import { ROW_COLUMN } from "../data/source/row-numbers.js";
 import { type Source, withNullValues } from "../data/source/source.js";
+import { listElement } from "../features/sql-types.js";
 
 /**
  * A source to look at: counts over all rows, and a sample for everything that costs more. The sample is drawn by a hash of

@@ -16,6 +16,7 @@ import {
   textRulesOf,
 } from "../features/fitted.js";
 import { type FeatureConfig, plainOf, tableName, targetRuleOf } from "../features/schema/features.js";
+import { typedReader } from "../features/typed-value.js";
 
 /**
  * Checks that fitted features are those of the config: fits the config's features again with the values that the fitted
@@ -30,7 +31,9 @@ export function refuseOtherFeatures(
   const [there, here] = [fitted.features, features].map((all) => all.map(({ name }) => name));
   if (!isDeepStrictEqual(there, here)) throw different(where, there.join(", "), here.join(", "));
   refuseOtherVocabularies(features, fitted, where);
-  refuseOtherRules(statedRules((data.source ?? data.train)!), fitted, where);
+  const source = (data.source ?? data.train)!;
+  refuseOtherRules(statedRules(source), fitted, where);
+  refuseOtherTypes(source, data.split !== undefined, fitted, where);
   const { vocabularies, tokenizers, targetMeans = {}, modules } = fitted;
   const learning = features.filter(targetRuleOf).map(({ name }) => name);
   if (!isDeepStrictEqual(new Set(Object.keys(targetMeans)), new Set(learning)))
@@ -77,6 +80,31 @@ function refuseOtherRules(stated: TextRules, fitted: FittedFeatures, where: stri
     throw different(`${where}: ${key}`, JSON.stringify(got), JSON.stringify(expected) ?? "nothing");
   }
 }
+
+/**
+ * A column has the type that the config states. Without `sql` and predicates no other column has a type, and features read
+ * columns with the types that SQL saw.
+ */
+function refuseOtherTypes(
+  { types: stated = {}, sql, events }: NonNullable<Config["data"]["source"]>,
+  hasPredicates: boolean,
+  { types = {}, textTypes = {} }: FittedFeatures,
+  where: string,
+): void {
+  const computes = sql !== undefined || events !== undefined || hasPredicates;
+  for (const [name, type] of Object.entries(types)) {
+    const expected = Object.hasOwn(stated, name) ? stated[name] : undefined;
+    const isOther = expected === undefined ? !computes : isTypeName(expected) && expected !== type;
+    if (isOther) throw different(`${where}: types.${name}`, type, expected ?? "no type");
+  }
+  for (const [name, type] of Object.entries(sql === undefined ? textTypes : {})) {
+    const expected = Object.hasOwn(types, name) ? types[name] : undefined;
+    if (expected !== type) throw different(`${where}: textTypes.${name}`, type, expected ?? "no type");
+  }
+}
+
+/** True for the name that DuckDB gives a type; it has others too, such as INT for INTEGER. */
+const isTypeName = (type: string) => type === "VARCHAR" || typedReader(type) !== undefined;
 
 /** Statistics that give the learned numbers of the feature again, or others where there is no telling. */
 function statisticsOf(feature: FittedFeature): NumberStatistics {

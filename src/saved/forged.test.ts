@@ -180,6 +180,8 @@ it.each<[string[], Json, RegExp]>([
   [["features", "nullValues"], ["a"], /nullValues[\s\S]*got: +\["a"\]/],
   [["features", "decimal"], ",", /decimal/],
   [["features", "trim"], true, /trim/],
+  [["features", "types"], { price: "DOUBLE" }, /types.price[\s\S]*"?no type/],
+  [["features", "textTypes"], { user: "DOUBLE" }, /textTypes.user[\s\S]*no type/],
 ])("a manifest with %j = %j, which its config does not state, is refused", async (path, value, message) => {
   sign(changed(manifest, path, value));
   await expect(predict()).rejects.toThrow(message);

@@ -238,7 +238,8 @@ describe.each(all)("%s kernels", (_, kernels) => {
   });
 
   const transforms: [NumberTransform, (x: number) => number][] = [
-    [{ kind: "identity" }, (x) => x],
+    // -0 is 0.
+    [{ kind: "identity" }, (x) => x + 0],
     [{ kind: "log" }, (x) => Math.log1p(Math.max(x, 0))],
     [{ kind: "affine", shift: 3.7, scale: 0.013 }, (x) => (x - 3.7) / 0.013],
     [{ kind: "expression", expression: "x * x" }, (x) => x * x],

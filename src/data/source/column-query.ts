@@ -2,6 +2,7 @@ import { ConfigError } from "../../errors.js";
 import { crossSql, microsecondsSql } from "../../features/canonical.js";
 import type { Input } from "../../features/inputs.js";
 import type { Reading } from "../../features/reading.js";
+import { listElement } from "../../features/sql-types.js";
 import { decimalPointSql, numberSql, trimmedSql } from "../../features/values.js";
 import type { Want } from "./demand.js";
 import { quoteName } from "./duckdb.js";
@@ -12,7 +13,6 @@ import {
   entryTextsSql,
   isTextType,
   JSON_OBJECT,
-  listElement,
   listSql,
   mapTypes,
   presentSql,

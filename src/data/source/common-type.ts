@@ -3,6 +3,7 @@ import {
   decimalType,
   integerType,
   isFloatType,
+  listElement,
   signedType,
 } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
@@ -28,7 +29,7 @@ const TIMESTAMPS = ["DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTA
 export function commonType(a: string, b: string): string | undefined {
   if (a === b || b === NO_TYPE) return a;
   if (a === NO_TYPE) return b;
-  const [listA, listB] = [elementOf(a), elementOf(b)];
+  const [listA, listB] = [listElement(a), listElement(b)];
   if (listA !== undefined && listB !== undefined) {
     const element = commonType(listA, listB);
     return element === undefined ? undefined : `${element}[]`;
@@ -41,10 +42,6 @@ export function commonType(a: string, b: string): string | undefined {
   return (
     commonInteger(a, b) ?? commonDecimal(a, b) ?? commonDouble(a, b) ?? commonTime(a, b) ?? commonText(a, b)
   );
-}
-
-function elementOf(type: string): string | undefined {
-  return /^(.*)\[\d*\]$/.exec(type)?.[1];
 }
 
 function commonInteger(a: string, b: string): string | undefined {
@@ -90,7 +87,7 @@ function commonText(a: string, b: string): string | undefined {
 export function widenedSql(column: string, from: string, to: string): string {
   if (from === to) return column;
   if (from === NO_TYPE) return `CAST(NULL AS ${to})`;
-  const [element, target] = [elementOf(from), elementOf(to)];
+  const [element, target] = [listElement(from), listElement(to)];
   if (element !== undefined && target !== undefined)
     return `list_transform(${column}, lambda ${ITEM}: ${widenedSql(ITEM, element, target)})`;
   const [map, wideMap] = [mapTypes(from), mapTypes(to)];
@@ -109,7 +106,7 @@ export function widenedSql(column: string, from: string, to: string): string {
  * @returns undefined if the common type holds all values
  */
 export function changedSql(column: string, from: string, to: string): string | undefined {
-  const [element, target] = [elementOf(from), elementOf(to)];
+  const [element, target] = [listElement(from), listElement(to)];
   if (element !== undefined && target !== undefined) {
     const changed = changedSql(ITEM, element, target);
     const all = `list_transform(${column}, lambda ${ITEM}: ${changed})`;

@@ -1,6 +1,7 @@
 import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import { listTextSql } from "../../features/list-text.js";
 import type { Reading } from "../../features/reading.js";
+import { listElement } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
 import { quoteText } from "./duckdb.js";
 import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
@@ -49,11 +50,6 @@ export function presentSql(value: string, type: string, nullValues: readonly str
   const text = isJson ? jsonText(value) : type === "VARCHAR" ? value : `CAST(${value} AS VARCHAR)`;
   const isNull = `${text} IN (${nullValues.map(quoteText).join(", ")})`;
   return `CASE WHEN NOT (${isJson ? `${isJsonText(value)} AND ${isNull}` : isNull}) THEN ${value} END`;
-}
-
-/** The element type of a list or an array type. */
-export function listElement(type: string): string | undefined {
-  return /^(.*)\[\d*\]$/.exec(type)?.[1];
 }
 
 /** A column as a list: the list itself, the parts of a text, or one value. */

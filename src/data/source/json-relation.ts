@@ -1,6 +1,6 @@
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, declaredType, namedInSql, trainedTypes, type Want } from "./demand.js";
+import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { withJsonLine } from "./json-lines.js";
@@ -8,8 +8,8 @@ import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { compressionOption } from "./text-layout.js";
-import { refuseChanged, typesOfTexts } from "./text-types.js";
-import { type Conversion, convertedSql, refuseMisfits } from "./trained-types.js";
+import { typesOfTexts } from "./text-types.js";
+import { type Conversion, convertedSql, declaredTypes, refuseMisfits } from "./trained-types.js";
 
 /**
  * JSON files. The types of columns come from all their values. A column of several types stays JSON, so that each value
@@ -58,14 +58,14 @@ async function conversionsOf(
   demand: Demand,
   where: string,
 ): Promise<Conversion[]> {
-  await refuseChanged(duck, Object.entries(config.types ?? {}), texts, where);
+  const declared = await declaredTypes(duck, config, where);
   const isNamed = namedInSql(demand.sql);
   const want = (name: string) => demand.wants.get(name);
   const trained = trainedTypes(demand);
   const open = columns.filter(
     (column) =>
       isNamed(column.name) &&
-      declaredType(config, column.name) === undefined &&
+      !declared.has(column.name) &&
       trained(column.name) === undefined &&
       isOpen(column, want(column.name)),
   );
@@ -74,12 +74,13 @@ async function conversionsOf(
   return columns.map((column) => {
     const { name, type } = column;
     const own = jsonType(type, want(name), isNamed(name));
-    const declared = declaredType(config, name);
-    if (declared !== undefined) return { name, from: declared, to: declared };
-    const isNearest = (want(name) ?? "text") !== "text";
-    const to = trained(name) ?? settledType(type, settled.get(name)?.type) ?? own;
-    const isText = isTime(to) || (trained(name) === "DOUBLE" && !isNearest);
-    return { name, from: readType(own, to, isText), to, shown: type, isNearest };
+    const known = declared.get(name) ?? trained(name);
+    const isDeclared = declared.has(name);
+    if (isDeclared && isNested(known!)) return { name, from: known!, to: known! };
+    const isNumber = (want(name) ?? "text") !== "text";
+    const to = known ?? settledType(type, settled.get(name)?.type) ?? own;
+    const isText = isTime(to) || (known === "DOUBLE" && !isNumber);
+    return { name, from: readType(own, to, isText), to, shown: type, want: want(name), isDeclared };
   });
 }
 
@@ -169,6 +170,8 @@ function columnsOption(columns: readonly SourceColumn[], typeOf: (column: Source
 function jsonType(detected: string, want: Want | undefined, named: boolean): string {
   // SQL compares texts without the quotes of JSON.
   const type = named ? detected.replace(/\bJSON\b/g, "VARCHAR") : detected;
+  // Detection takes the text "Infinity" for a date.
+  if ((want === "number" || want === "imputed") && isTime(type)) return "VARCHAR";
   if (want !== "text") return type;
   // An object is a map of its keys, with values of any type.
   if (/^(STRUCT|MAP)\(/.test(detected) && !detected.endsWith("]")) return "MAP(VARCHAR, JSON)";

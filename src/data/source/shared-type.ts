@@ -1,5 +1,11 @@
-import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
-import { listElement, mapTypes } from "./element-query.js";
+import {
+  decimalType,
+  integerType,
+  isFloatType,
+  isInstantType,
+  listElement,
+} from "../../features/sql-types.js";
+import { mapTypes } from "./element-query.js";
 
 /** Which part of a DuckDB type can be read as another one. */
 

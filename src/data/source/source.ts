@@ -1,6 +1,6 @@
 import { ConfigError, DataError } from "../../errors.js";
 import type { TextRules } from "../../features/fitted.js";
-import { typedTextReader } from "../../features/typed-text.js";
+import { typedReader } from "../../features/typed-value.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
@@ -134,7 +134,7 @@ function textTypesOf(
 ): Source["textTypes"] {
   const isTyped = typeof typed === "string" ? namedInSql([typed]) : (name: string) => typed.includes(name);
   const types = columns.flatMap(({ name, type }) =>
-    isTyped(name) && typedTextReader(type) ? [[name, type] as const] : [],
+    isTyped(name) && typedReader(type) ? [[name, type] as const] : [],
   );
   return types.length > 0 ? Object.fromEntries(types) : undefined;
 }

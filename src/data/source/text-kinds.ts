@@ -1,3 +1,4 @@
+import { NUMBER_TEXT } from "../../features/type-texts.js";
 import { trimmedSql } from "../../features/values.js";
 import { NO_TYPE } from "./common-type.js";
 
@@ -30,7 +31,6 @@ export const LONG = KIND.longInteger | KIND.hugeInteger;
 export const NUMBERS = INTEGERS | KIND.number | KIND.zeroLed;
 
 const INTEGER = "-?(0|[1-9][0-9]*)";
-const NUMBER = "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(?i:nan|inf|infinity)";
 const DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 const TIME = "[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,6})?)?";
 const ZONE = "(Z|z| UTC| ?[+-][0-9]{2}(:?[0-9]{2})?)";
@@ -49,7 +49,7 @@ export function kindSql(column: string): string {
       WHEN ${reads("BIGINT")} THEN ${KIND.longInteger} WHEN ${reads("HUGEINT")} THEN ${KIND.hugeInteger}
       ELSE ${KIND.text} END
     WHEN ${isA("-?[0-9]+")} THEN ${KIND.zeroLed}
-    WHEN ${isA(NUMBER)} THEN ${KIND.number}
+    WHEN ${isA(NUMBER_TEXT)} THEN ${KIND.number}
     WHEN regexp_matches(${text}, '_|\\+-') AND ${reads("DOUBLE")} THEN ${KIND.oddNumber}
     WHEN lower(${text}) IN ('true', 'false') THEN ${KIND.boolean}
     WHEN ${isA(DATE)} AND ${reads("DATE")} THEN ${KIND.date}

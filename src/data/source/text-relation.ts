@@ -2,7 +2,7 @@ import { ConfigError, DataError } from "../../errors.js";
 import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
-import { type Demand, declaredType, namedInSql, trainedTypes } from "./demand.js";
+import { type Demand, namedInSql, trainedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { columnsToRead } from "./invalid-texts.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
@@ -11,8 +11,8 @@ import { readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { cellSql } from "./text-cells.js";
 import { delimiterOf, hasHeader, type TextPart, textParts } from "./text-layout.js";
-import { refuseChanged, typesOfTexts } from "./text-types.js";
-import { fittingTextsAs, textsAs, unreadableTexts } from "./trained-types.js";
+import { typesOfTexts } from "./text-types.js";
+import { type Conversion, declaredTypes, inexactTexts, textsAs } from "./trained-types.js";
 import { findUnfitRows, fittingRows, type ReadType } from "./unfit-rows.js";
 import { originalPath, originalPathSql, utf8Files } from "./utf8-copies.js";
 
@@ -115,37 +115,33 @@ async function settleTypes(
   demand: Demand,
   where: string,
 ): Promise<Map<string, ReadType>> {
-  const declared = Object.entries(config.types ?? {});
+  const declared = await declaredTypes(duck, config, where);
   const texts = reader.texts();
-  await refuseChanged(duck, declared, texts, where);
   const isNamed = namedInSql(demand.sql);
-  const named = reader.names.filter((name) => declaredType(config, name) === undefined && isNamed(name));
+  const named = reader.names.filter((name) => !declared.has(name) && isNamed(name));
   const typeOf = trainedTypes(demand);
   const open = named
     .filter((name) => typeOf(name) === undefined && demand.wants.get(name) !== "text")
     .map((name) => ({ name, want: demand.wants.get(name) }));
   const settled = await typesOfTexts(duck, open, texts, where);
-  const trained = named.flatMap((name) => {
-    const to = typeOf(name);
-    const isNearest = (demand.wants.get(name) ?? "text") !== "text";
-    return to === undefined ? [] : [{ name, from: "VARCHAR", to, isNearest }];
+  const known = reader.names.flatMap((name): Conversion[] => {
+    const to = declared.get(name) ?? (isNamed(name) ? typeOf(name) : undefined);
+    const want = demand.wants.get(name);
+    return to === undefined ? [] : [{ name, from: "VARCHAR", to, want, isDeclared: declared.has(name) }];
   });
-  const unreadable = await unreadableTexts(duck, trained, texts, where);
+  const inexactNames = await inexactTexts(duck, known, texts, where);
   const inexact = [
     ...[...settled].flatMap(([name, { type, isExact }]) =>
-      isExact ? [] : [{ name, to: type, isNearest: true }],
+      isExact ? [] : [{ name, to: type, want: demand.wants.get(name) }],
     ),
-    ...trained.filter(({ name }) => unreadable.has(name)),
+    ...known.filter(({ name }) => inexactNames.has(name)),
   ];
   return new Map<string, ReadType>([
     ...[...settled].map(([name, { type }]) => [name, { type }] as const),
-    ...trained.map(({ name, to }) => [name, { type: to }] as const),
-    ...inexact.map((conversion) => {
-      const isImputed = demand.wants.get(conversion.name) === "imputed";
-      const fit = isImputed ? fittingTextsAs(conversion) : textsAs(conversion);
-      return [conversion.name, { type: conversion.to, fit }] as const;
-    }),
-    ...declared.map(([name, type]) => [name, { type, isDeclared: true }] as const),
+    ...known.map(({ name, to }) => [name, { type: to }] as const),
+    ...inexact.map(
+      (conversion) => [conversion.name, { type: conversion.to, fit: textsAs(conversion) }] as const,
+    ),
   ]);
 }
 
@@ -226,12 +222,12 @@ class TextReader {
     const inPart = new Set(part.columns);
     const columns = this.names.map((name) => {
       const column = quoteName(name);
-      const { type, isDeclared, fit } = types.get(name) ?? TEXT;
+      const { type, fit } = types.get(name) ?? TEXT;
       const read = fit ? "VARCHAR" : type;
       if (type === NO_TYPE) return `NULL AS ${column}`;
       if (!inPart.has(name)) return `CAST(NULL AS ${read}) AS ${column}`;
       const cell = cellSql(this.config, column, asTexts || type !== "VARCHAR");
-      if (cell === column || isDeclared) return column;
+      if (cell === column) return column;
       return `${read === "VARCHAR" ? cell : `CAST(${cell} AS ${type})`} AS ${column}`;
     });
     const file = quoteName(FILE_COLUMN);
@@ -249,9 +245,8 @@ class TextReader {
   ): string {
     const { config, files } = this;
     const typed = columns.map((name) => {
-      const { type, isDeclared, fit } = types.get(name) ?? TEXT;
-      const isText =
-        type === NO_TYPE || fit !== undefined || (!isDeclared && (config.trim || config.decimal === ","));
+      const { type, fit } = types.get(name) ?? TEXT;
+      const isText = type === NO_TYPE || fit !== undefined || config.trim || config.decimal === ",";
       return `${quoteText(name)}: ${quoteText(isText ? "VARCHAR" : type)}`;
     });
     const options = [
@@ -263,7 +258,6 @@ class TextReader {
       `nullstr = [${["", ...(config.nullValues ?? [])].map(quoteText).join(", ")}]`,
       `columns = {${typed.join(", ")}}`,
       ...(config.skip === undefined ? [] : [`skip = ${config.skip}`]),
-      ...(config.decimal === "," ? ["decimal_separator = ','"] : []),
       ...(withFile ? [`filename = '${FILE_COLUMN}'`] : []),
       `store_rejects = true, rejects_table = '${rejects}_errors', rejects_scan = '${rejects}_scans'`,
       ...(rejects.startsWith(UNREAD) ? ["rejects_limit = 1"] : []),

@@ -1,16 +1,17 @@
 import { DataError } from "../../errors.js";
 import { isFloatType } from "../../features/sql-types.js";
+import { textsOf } from "../../features/type-texts.js";
 import { trimmedSql, truthSql } from "../../features/values.js";
+import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
-import { type Duck, quoteName } from "./duckdb.js";
+import type { Want } from "./demand.js";
+import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { FILE_COLUMN } from "./relation.js";
 import { familyOf, sharedType } from "./shared-type.js";
-import { INTEGERS, KIND, kindSql, NUMBERS } from "./text-kinds.js";
-import { isReadAsNull } from "./text-types.js";
 
 /**
- * SQL computes with a column of a later file as it did with the column of the training data: its values are converted to
- * the type of training, and a value that the conversion would change is refused.
+ * Columns that are read as a type of the config, or of training: SQL computes with a column of a later file as it did with
+ * the column of the training data. A value that the conversion would change is refused.
  */
 
 /** A column of a file, and the type that it is read as. */
@@ -20,8 +21,10 @@ export interface Conversion {
   readonly from: string;
   /** In training; {@link NO_TYPE} if it had no value. */
   readonly to: string;
-  /** True if the nearest number will do. */
-  readonly isNearest?: boolean;
+  /** True if the config gives the column its type. */
+  readonly isDeclared?: boolean;
+  /** How features read the column; those of numbers take the nearest number. */
+  readonly want?: Want;
   /** The type of the file as errors show it; default `from`. */
   readonly shown?: string;
 }
@@ -29,37 +32,52 @@ export interface Conversion {
 export interface Converted {
   /** NULL where the value cannot be converted. */
   readonly sql: string;
-  /** SQL that is true for a value that the conversion would change. */
+  /**
+   * SQL that is true for a value that cannot be converted or would change. Where features impute texts that are no number,
+   * such a text is NULL and no misfit.
+   */
   readonly misfit?: string;
+  /** SQL that is true for a text that could be read, but as another value. */
+  readonly changed?: string;
+}
+
+/**
+ * The types that the config gives columns, by the names that DuckDB gives them.
+ * @throws ConfigError if there is no such type
+ */
+export async function declaredTypes(
+  duck: Duck,
+  { types = {} }: SourceConfig,
+  where: string,
+): Promise<ReadonlyMap<string, string>> {
+  const columns = Object.entries(types).map(([name, type]) => `CAST(NULL AS ${type}) AS ${quoteName(name)}`);
+  if (columns.length === 0) return new Map();
+  const described = await duck.describe(`SELECT ${columns}`, `${where}.types`);
+  return new Map(described.map(({ name, type }) => [name, type]));
 }
 
 /** SQL of a column in the type of training. */
 export const convertedSql = (conversion: Conversion) => converted(conversion).sql;
 
 /** How a column of texts is read as another type. */
-export const textsAs = (conversion: Omit<Conversion, "from">) =>
-  converted({ ...conversion, from: "VARCHAR" }) as Required<Converted>;
+export const textsAs = (conversion: Omit<Conversion, "from">): Converted =>
+  converted({ ...conversion, from: "VARCHAR" });
 
-/** {@link textsAs} with NULL for a text that is no value of the type. */
-export function fittingTextsAs(conversion: Omit<Conversion, "from">): Converted {
-  const { sql, misfit } = textsAs(conversion);
-  return { sql: `CASE WHEN (${misfit}) IS NOT TRUE THEN ${sql} END` };
-}
-
-function converted({ name, from, to, isNearest = false }: Conversion): Converted {
+function converted({ name, from, to, want = "text" }: Conversion): Converted {
   const column = quoteName(name);
   if (from === to) return { sql: column };
   if (from === NO_TYPE) return { sql: `CAST(NULL AS ${to})` };
-  if (from === "VARCHAR") {
-    const text = isNearest && familyOf(to) === "number" ? truthSql(column) : column;
-    return { sql: textAs(text, to), misfit: textMisfit(text, to, isNearest) };
-  }
+  if (from === "VARCHAR") return convertedText(column, to, want);
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
   const shared = sharedType(from, to);
   if (shared === undefined) return { sql: `CAST(NULL AS ${to})`, misfit: `${column} IS NOT NULL` };
   return sharedAs(shared === from ? column : `CAST(${column} AS ${shared})`, shared, to);
 }
+
+/** Features of numbers read truth values as numbers. */
+const textToRead = (column: string, to: string, want: Want = "text") =>
+  want !== "text" && familyOf(to) === "number" ? truthSql(column) : column;
 
 /** Types whose values every program writes as the same text; the number 7.0 may be written as 7. */
 const HAS_ONE_TEXT = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DATE|UUID|ENUM\(.*\))$/s;
@@ -76,48 +94,39 @@ function sharedAs(value: string, from: string, to: string): Converted {
   return { sql, misfit: `TRY_CAST(${sql} AS ${from}) IS DISTINCT FROM ${value}` };
 }
 
-/** SQL of a text in the type of training; NULL if it cannot be read as such, and for a blank text. */
+/** SQL of a text as a value of a type; NULL if it cannot be read as such, and for a blank text. */
 function textAs(column: string, to: string): string {
   if (to === "VARCHAR") return column;
   if (to === NO_TYPE) return "NULL";
   const text = trimmedSql(column);
-  return `CASE WHEN ${text} <> '' THEN TRY_CAST(${text} AS ${to}) END`;
+  const texts = textsOf(to);
+  const isText = texts === undefined ? `${text} <> ''` : matchesSql(text, texts.read);
+  return `CASE WHEN ${isText} THEN TRY_CAST(${text} AS ${to}) END`;
 }
 
-/** SQL that is true for a text that is no value of the type of training. */
-function textMisfit(column: string, to: string, isNearest: boolean): string | undefined {
-  if (to === "VARCHAR") return undefined;
-  if (to === NO_TYPE) return `${trimmedSql(column)} <> ''`;
-  const allowed = ALLOWED_KINDS[familyOf(to)];
-  const checks = [
-    `${textAs(column, to)} IS NULL`,
-    ...(allowed === undefined ? [] : [`(${kindSql(column)}) & ~${allowed} <> 0`]),
-    ...changes(column, to, isNearest),
-  ];
-  return `${trimmedSql(column)} <> '' AND (${checks.join(" OR ")})`;
+function convertedText(column: string, to: string, want: Want): Converted {
+  if (to === "VARCHAR") return { sql: column };
+  const text = textToRead(column, to, want);
+  const [sql, isPresent] = [textAs(text, to), `${trimmedSql(text)} <> ''`];
+  if (to === NO_TYPE) return { sql, misfit: isPresent, changed: isPresent };
+  const changed = changedText(text, to, want !== "text");
+  const misfit = want === "imputed" ? changed : `${isPresent} AND (${sql} IS NULL OR ${changed})`;
+  return { sql, misfit, changed };
 }
 
-const ALLOWED_KINDS: Readonly<Record<string, number>> = {
-  number: NUMBERS,
-  time: KIND.date | KIND.timestamp | KIND.zonedTimestamp,
-  BOOLEAN: KIND.boolean,
-  TIME: KIND.time,
-};
+const matchesSql = (text: string, pattern: string) => `regexp_full_match(${text}, ${quoteText(pattern)})`;
 
-/** SQL that is true where a text has another value than what is read. */
-function changes(column: string, to: string, isNearest: boolean): string[] {
-  const [read, text] = [textAs(column, to), trimmedSql(column)];
-  const differs = (value: string, wide: string) =>
-    `TRY_CAST(${value} AS ${wide}) IS DISTINCT FROM TRY_CAST(${text} AS ${wide})`;
-  if (familyOf(to) === "time") return [differs(read, "TIMESTAMPTZ")];
-  const isInteger = `(${kindSql(column)}) & ${INTEGERS} <> 0`;
-  if (isFloatType(to)) return isNearest ? [] : [`${isInteger} AND ${differs(read, "HUGEINT")}`];
-  const wide = to.replaceAll(EXACT_NUMBER, "DOUBLE");
-  // By its digits: DuckDB's conversion of long integers and decimals is not rounded correctly.
-  return wide === to ? [] : [`NOT (${isInteger}) AND ${differs(`CAST(${read} AS VARCHAR)`, wide)}`];
+/** SQL that is true where a text has another value than what is read; the same rule as `typedReader` for requests. */
+function changedText(column: string, to: string, isNearest: boolean): string {
+  const [read, text, texts] = [textAs(column, to), trimmedSql(column), textsOf(to)];
+  if (texts === undefined) return "false";
+  if (!isFloatType(to)) return `(${matchesSql(text, texts.read)} AND NOT ${matchesSql(text, texts.exact)})`;
+  const isTooLarge = `isinf(${read}) AND ${matchesSql(text, ".*[0-9].*")}`;
+  if (isNearest) return `(${isTooLarge})`;
+  const integer = `TRY_CAST(${text} AS HUGEINT)`;
+  const isInteger = matchesSql(text, textsOf("HUGEINT")!.exact);
+  return `(${isTooLarge} OR ${isInteger} AND TRY_CAST(${read} AS HUGEINT) IS DISTINCT FROM ${integer})`;
 }
-
-const EXACT_NUMBER = /\b(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL\(\d+,\d+\))/g;
 
 /**
  * @param select a SELECT of the columns as the files have them, and of {@link FILE_COLUMN}
@@ -144,9 +153,9 @@ function checksOf(conversions: readonly Conversion[]): Check[] {
 
 /**
  * {@link refuseMisfits} for the texts of a CSV file, except for those that cannot be read as the type: their rows are left out.
- * @returns the columns that have such texts
+ * @returns the columns with such texts, and with texts that DuckDB's reader would not read as {@link textsAs} does
  */
-export async function unreadableTexts(
+export async function inexactTexts(
   duck: Duck,
   conversions: readonly Conversion[],
   texts: string,
@@ -154,21 +163,20 @@ export async function unreadableTexts(
 ): Promise<Set<string>> {
   const checked = checksOf(conversions);
   if (checked.length === 0) return new Set();
-  const found = checked.map(({ misfit }) => `bool_or(${misfit})`);
+  const found = checked.map((conversion) => {
+    const { name, to, want, misfit } = conversion;
+    const text = trimmedSql(textToRead(quoteName(name), to, want));
+    const isUnread = `${text} <> '' AND ${convertedSql(conversion)} IS NULL`;
+    return `bool_or((${misfit}) OR ${text} <> ${quoteName(name)} OR ${isUnread})`;
+  });
   const [row] = await duck.rows(`SELECT ${found} FROM (${texts})`, where);
   const unfit = checked.filter((_, i) => row[i] === "true");
-  const changed = unfit.map((conversion) => {
-    const { misfit, to } = conversion;
-    const isRead = to === NO_TYPE || isReadAsNull(to) ? "true" : isReadSql(conversion);
-    return { ...conversion, misfit: `(${misfit}) AND ${isRead}` };
-  });
+  const changed = unfit.map((conversion) => ({
+    ...conversion,
+    misfit: converted(conversion).changed!,
+  }));
   await refuseFirst(duck, changed, texts, where);
   return new Set(unfit.map(({ name }) => name));
-}
-
-/** SQL that is true for a text that is read as the type, but for what only DuckDB reads as a number. */
-function isReadSql(conversion: Conversion): string {
-  return `${convertedSql(conversion)} IS NOT NULL AND (${kindSql(quoteName(conversion.name))}) <> ${KIND.oddNumber}`;
 }
 
 async function refuseFirst(
@@ -192,11 +200,19 @@ async function refuseFirst(
 }
 
 function misfitOf(
-  { name, from, to, shown = from }: Conversion,
+  { name, from, to, isDeclared, shown = from }: Conversion,
   value: string,
   file: string,
   where: string,
 ): DataError {
+  if (isDeclared)
+    return new DataError({
+      what: `a value of the column ${name} does not have the type that types gives it`,
+      where: `${where}.types.${name}`,
+      got: `${JSON.stringify(value)}, read as ${to}, in ${file}`,
+      expected: `a value that the type ${to} holds exactly`,
+      next: "Correct the value, set a wider type, or read the column as VARCHAR and convert it in sql.",
+    });
   return new DataError({
     what: `a value of the column ${name} does not have the type that the column has in the training data`,
     where: `${where}, column ${name}`,

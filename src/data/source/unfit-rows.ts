@@ -13,9 +13,7 @@ import { textRows } from "./vectors.js";
 /** How a column of a text file is read. */
 export interface ReadType {
   readonly type: string;
-  /** True for a type of the config: DuckDB's reader refuses rows that do not have it. */
-  readonly isDeclared?: true;
-  /** How texts become values, if some of them cannot. Rows with a `misfit` are left out. */
+  /** How texts become values, if DuckDB's reader would not read all of them so. Rows with a `misfit` are left out. */
   readonly fit?: Converted;
 }
 
@@ -51,7 +49,7 @@ export async function findUnfitRows(
   where: string,
 ): Promise<UnfitRows | undefined> {
   if (unfitColumns(types).length === 0) return undefined;
-  await duck.run(`CREATE TEMP TABLE ${table} AS ${unfitSql(rows, types)}`, where);
+  await duck.run(`CREATE OR REPLACE TEMP TABLE ${table} AS ${unfitSql(rows, types)}`, where);
   const stream = () =>
     duck.stream(`SELECT number::VARCHAR, file, name, type, text, total::VARCHAR FROM ${table}`, where);
   const numbers: number[] = [];

@@ -1,14 +1,7 @@
 import type { Reading } from "../../features/reading.js";
+import { listElement } from "../../features/sql-types.js";
 import { TIME_AT_END } from "../../features/weighted.js";
-import {
-  type ElementWire,
-  elementWire,
-  entryTypes,
-  listElement,
-  listSql,
-  mapTypes,
-  presentSql,
-} from "./element-query.js";
+import { type ElementWire, elementWire, entryTypes, listSql, mapTypes, presentSql } from "./element-query.js";
 import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
 
 /** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
