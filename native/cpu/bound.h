@@ -130,20 +130,27 @@ struct Worker {
   uint64_t folding = 0;               // for partial results, likewise
 };
 
+// Where part `index` of `count` things begins, if they are in `parts` parts of nearly the same size.
+inline uint32_t part_begin(uint32_t count, uint32_t index, uint32_t parts) {
+  return uint32_t(uint64_t{count} * index / parts);
+}
+
 // Rows of the batch, or entries of a sequence in these, that pass through a stage together.
 struct Tile {
   const StepContext& step;
   const KernelTable& kernels;
-  Worker& worker;
+  Worker& worker;        // of the thread
+  float* memory;         // tile buffers: those of `worker`, unless it helps another
   float* partials;       // of the group
   uint32_t first, rows;  // within the batch
   uint32_t seen;         // rows already in the partial results; new results are added
   uint32_t skipped = 0;  // preceding rows of the thread's tile, if this is a part of it
   const SequenceEntries* entries = nullptr;  // of the sequence whose entries these are; null: rows
+  uint32_t shared = 0, shares = 1;  // which part of the result, of how many: see Sharing::kResult
 
   float* at(const View& view) const {
     switch (view.space) {
-      case Space::kTile: return worker.tile.data() + view.offset + size_t{skipped} * view.stride;
+      case Space::kTile: return memory + view.offset + size_t{skipped} * view.stride;
       case Space::kPartial: return partials + view.offset;
       case Space::kBatch: return view.base + size_t{first} * view.stride;
       case Space::kEntries: return entries->buffer(view.offset) + view.column + size_t{first} * view.stride;
@@ -153,8 +160,13 @@ struct Tile {
   ConstRows in(const View& view) const { return {at(view), view.stride}; }
   Rows out(const View& view) const { return {at(view), view.stride}; }
   // `count` rows of this tile, beginning at row `from`.
-  Tile part(uint32_t from, uint32_t count) const {
-    return {step, kernels, worker, partials, first + from, count, seen, skipped + from, entries};
+  Tile part(uint32_t from, uint32_t count) const { return part(from, count, worker); }
+  Tile part(uint32_t from, uint32_t count, Worker& thread) const {
+    return {step, kernels, thread, memory, partials, first + from, count, seen, skipped + from, entries};
+  }
+  // All rows, for one of equal parts of a result.
+  Tile share(uint32_t index, uint32_t of, Worker& thread) const {
+    return {step, kernels, thread, memory, partials, first, rows, seen, skipped, entries, index, of};
   }
 };
 

@@ -12,6 +12,8 @@
 namespace pairloom {
 namespace {
 
+constexpr uint32_t kSharedRows = 32;  // of a part of an instruction: matrix products of fewer are slower
+
 [[noreturn]] void refuse(std::string what, std::string where, std::string got, std::string expected) {
   throw Error({std::move(what), "run, " + std::move(where), std::move(got), std::move(expected), ""});
 }
@@ -193,9 +195,8 @@ void Executor::run_groups(const Section& section) {
     Worker& worker = workers_[thread];
     const uint32_t copy = tree_.take();
     run_node(section, worker, jobs[job], single_tiles ? program_.tiles_at_once : 1, partials(copy));
-    tree_.finish(jobs[job], copy, [&](uint32_t into, uint32_t other, FoldNode node) {
-      timed(profiling_, worker.folding, [&] { fold(section, into, other, node); });
-    });
+    tree_.finish(jobs[job], copy,
+                 [&](uint32_t into, uint32_t other, FoldNode node) { fold(section, into, other, node, thread); });
   });
   step_.sums.clear();
   for (const auto& [node, copy] : tree_.roots()) step_.sums.push_back({node, partials(copy), step_.rows_of(node)});
@@ -220,6 +221,7 @@ Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& wor
   return {.step = step_,
           .kernels = kernels_,
           .worker = worker,
+          .memory = worker.tile.data(),
           .partials = partials,
           .first = first,
           .rows = std::min(rows, step_.own_end() - first),
@@ -250,26 +252,62 @@ void Executor::run_entries(const Section& section, Tile rows) {
 }
 
 void Executor::run_instructions(const Section& section, Tile& tile) {
-  Worker& worker = tile.worker;
   for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
-    const BoundInstruction& instruction = instructions_[i];
-    if (!profiling_) instruction.operation->tile(instruction, tile);
-    else timed(true, worker.nanoseconds[i], [&] { instruction.operation->tile(instruction, tile); });
+    if (is_shared(*instructions_[i].operation)) share_instruction(i, tile);
+    else run_instruction(i, tile);
   }
 }
 
-void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldNode node) {
+void Executor::run_instruction(uint32_t index, Tile& tile) {
+  const BoundInstruction& instruction = instructions_[index];
+  if (!profiling_) instruction.operation->tile(instruction, tile);
+  else timed(true, tile.worker.nanoseconds[index], [&] { instruction.operation->tile(instruction, tile); });
+}
+
+bool Executor::is_shared(const CpuOperation& operation) const {
+  if (operation.sharing == Sharing::kNone) return false;
+  return pool_.has_helpers() || (operation.takes_long && pool_.is_ending());
+}
+
+// With threads that have no job left.
+void Executor::share_instruction(uint32_t index, const Tile& tile) {
+  const CpuOperation& operation = *instructions_[index].operation;
+  const bool by_rows = operation.sharing == Sharing::kRows;
+  const uint32_t parts =
+      by_rows ? (tile.rows + kSharedRows - 1) / kSharedRows : operation.shares(instructions_[index], tile);
+  pool_.share(parts, thread_of(tile.worker), [&](uint32_t part, uint32_t thread) {
+    const uint32_t begin = part_begin(tile.rows, part, parts), end = part_begin(tile.rows, part + 1, parts);
+    Worker& worker = workers_[thread];
+    Tile mine = by_rows ? tile.part(begin, end - begin, worker) : tile.share(part, parts, worker);
+    run_instruction(index, mine);
+  });
+}
+
+// Where threads have no job left, they share the elements.
+void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldNode node, uint32_t thread) {
+  const auto run = [&](uint32_t part, uint32_t parts, uint32_t helper) {
+    timed(profiling_, workers_[helper].folding, [&] { fold_part(section, into, other, node, part, parts); });
+  };
+  if (!pool_.has_helpers()) return run(0, 1, thread);
+  const uint32_t parts = pool_.threads();
+  pool_.share(parts, thread, [&](uint32_t part, uint32_t helper) { run(part, parts, helper); });
+}
+
+void Executor::fold_part(const Section& section, uint32_t into, uint32_t other, FoldNode node, uint32_t index,
+                         uint32_t parts) {
   float *to = partials(into), *from = partials(other);
   const uint32_t rows = step_.rows_of(node), other_rows = step_.rows_of({node.level, node.index ^ 1});
   for (const Partials& part : section.partials) {
+    const size_t begin = part.offset + part.size * index / parts,
+                 size = part.offset + part.size * (index + 1) / parts - begin;
     if (part.m2 == 0) {
-      kernels_.accumulate(to + part.offset, from + part.offset, part.size, 1.0f);
+      kernels_.accumulate(to + begin, from + begin, size, 1.0f);
       continue;
     }
-    const Reduced mine{{to + part.offset, to + part.offset + part.m2}, rows};
-    const Reduced theirs{{from + part.offset, from + part.offset + part.m2}, other_rows};
+    const Reduced mine{{to + begin, to + begin + part.m2}, rows};
+    const Reduced theirs{{from + begin, from + begin + part.m2}, other_rows};
     const bool second = node.index % 2 == 1;
-    merge_moments(second ? theirs : mine, second ? mine : theirs, mine, part.size);
+    merge_moments(second ? theirs : mine, second ? mine : theirs, mine, size);
   }
 }
 
@@ -305,7 +343,14 @@ void Executor::run_fixed_job(const FixedJob& job, Worker& worker) {
   const BoundInstruction& instruction = instructions_[job.instruction];
   if (instruction.operation->fixed != nullptr) return instruction.operation->fixed(instruction, job, worker);
   // An elementwise operation of fixed operands: one row.
-  Tile row{.step = step_, .kernels = kernels_, .worker = worker, .partials = nullptr, .first = 0, .rows = 1, .seen = 0};
+  Tile row{.step = step_,
+           .kernels = kernels_,
+           .worker = worker,
+           .memory = nullptr,
+           .partials = nullptr,
+           .first = 0,
+           .rows = 1,
+           .seen = 0};
   instruction.operation->tile(instruction, row);
 }
 

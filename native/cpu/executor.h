@@ -87,8 +87,13 @@ class Executor : public Executable {
   void run_tile(const Section& section, Tile tile);
   void run_entries(const Section& section, Tile rows);
   void run_instructions(const Section& section, Tile& tile);
+  void run_instruction(uint32_t index, Tile& tile);
+  bool is_shared(const CpuOperation& operation) const;
+  void share_instruction(uint32_t index, const Tile& tile);
   void count_entries();
-  void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node);
+  void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node, uint32_t thread);
+  void fold_part(const Section& section, uint32_t into, uint32_t other, FoldNode node, uint32_t index, uint32_t parts);
+  uint32_t thread_of(const Worker& worker) const { return uint32_t(&worker - workers_.data()); }
   void look_up(const Section& section);
   void run_fixed(const Section& section);
   void run_fixed_job(const FixedJob& job, Worker& worker);

@@ -18,6 +18,10 @@ using FixedFunction = void(const BoundInstruction&, const FixedJob&, Worker&);
 // The packed layout of the weight that a linear layer's kernel reads.
 enum class Packing { kNone, kForward, kBackward };
 
+// How threads divide an instruction on one tile, if it takes long enough: by rows, or by elements of its result, of
+// which `tile` computes those of Tile::shared. The bits are the same.
+enum class Sharing { kNone, kRows, kResult };
+
 struct CpuOperation {
   Opcode opcode;
   TileFunction* tile = nullptr;
@@ -27,6 +31,9 @@ struct CpuOperation {
   // Floats of scratch that a tile of `rows` needs; null: none.
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;
+  Sharing sharing = Sharing::kNone;
+  bool takes_long = false;  // so that threads would wait until they can share it: divided before they do
+  uint32_t (*shares)(const BoundInstruction&, const Tile&) = nullptr;  // of kResult: into how many parts it divides
   // Adds what an instruction of an exchange stage exchanges.
   void (*exchange)(const BoundInstruction&, std::deque<RowRoute>&, ExchangeStage&) = nullptr;
 };

@@ -7,8 +7,9 @@ namespace pairloom {
 namespace {
 
 // How long a thread waits awake. Stages follow one another within microseconds, and steps that are asked for one by one
-// within some hundreds; to wake a thread can take as long. Where threads share processors, they need them more.
-constexpr std::chrono::microseconds kAwake{400}, kAwakeWhenCrowded{20};
+// within some hundreds; to wake a thread can take as long. While others have jobs, it may be some milliseconds until
+// they have parts to share. Where threads share processors, they need them more.
+constexpr std::chrono::microseconds kAwake{400}, kAwakeToHelp{5000}, kAwakeWhenCrowded{20};
 
 // Returns once `value` is no longer `old`.
 void wait_change(const std::atomic<uint32_t>& value, uint32_t old, std::chrono::microseconds awake) {
@@ -18,11 +19,38 @@ void wait_change(const std::atomic<uint32_t>& value, uint32_t old, std::chrono::
 
 }  // namespace
 
-Pool::Pool(uint32_t threads) : crowded_(threads > std::thread::hardware_concurrency()) {
-  for (uint32_t thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
+void Jobs::open(uint32_t count, void* context, Call call) {
+  context_ = context;
+  call_ = call;
+  count_.store(count, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  claims_.store(uint64_t{count} << 32, std::memory_order_release);
 }
 
-std::chrono::microseconds Pool::awake() const { return crowded_ ? kAwakeWhenCrowded : kAwake; }
+bool Jobs::any_left() const {
+  const uint64_t claims = claims_.load(std::memory_order_relaxed);
+  return uint32_t(claims) < claims >> 32;
+}
+
+bool Jobs::work(uint32_t thread) {
+  for (bool worked = false;; worked = true) {
+    if (!any_left()) return worked;
+    const uint64_t claimed = claims_.fetch_add(1, std::memory_order_acq_rel);
+    const uint32_t job = uint32_t(claimed), count = uint32_t(claimed >> 32);
+    if (job >= count) return worked;
+    call_(context_, job, thread);
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_one();
+  }
+}
+
+void Jobs::sleep() const {
+  const uint32_t done = done_.load(std::memory_order_acquire);
+  if (done != count_.load(std::memory_order_relaxed)) done_.wait(done, std::memory_order_acquire);
+}
+
+Pool::Pool(uint32_t threads) : shared_(threads), crowded_(threads > std::thread::hardware_concurrency()) {
+  for (uint32_t thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
+}
 
 Pool::~Pool() {
   stop_.store(true, std::memory_order_relaxed);
@@ -31,45 +59,56 @@ Pool::~Pool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void Pool::run(uint32_t jobs, void* context, Call call) {
+// Ends when all jobs are done, whether every worker has woken for them or not.
+void Pool::run(uint32_t jobs, void* context, Jobs::Call call) {
   const FlushSubnormals flush;
   if (jobs <= 1 || workers_.empty()) {  // waking a thread costs more than it could save
     for (uint32_t job = 0; job < jobs; ++job) call(context, job, 0);
     return;
   }
-  context_ = context;
-  call_ = call;
-  run_round(jobs);
-}
-
-// Ends when all jobs are done, whether every worker has woken for them or not.
-void Pool::run_round(uint32_t jobs) {
-  done_.store(0, std::memory_order_relaxed);
-  jobs_.store(uint64_t{jobs} << 32, std::memory_order_release);
+  jobs_.open(jobs, context, call);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
-  claim(0);
-  for (uint32_t done; (done = done_.load(std::memory_order_acquire)) != jobs;) wait_change(done_, done, awake());
+  jobs_.work(0);
+  help_until(0, [&] { return jobs_.are_done(); });
+  while (!jobs_.are_done()) jobs_.sleep();
 }
 
 void Pool::serve(uint32_t thread) {
   const FlushSubnormals flush;
   for (uint32_t round = 0;;) {
-    wait_change(round_, round, awake());
+    wait_change(round_, round, crowded_ ? kAwakeWhenCrowded : kAwake);
     round = round_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
-    claim(thread);
+    jobs_.work(thread);
+    help_until(thread, [&] { return jobs_.are_done() || round_.load(std::memory_order_relaxed) != round; });
   }
 }
 
-void Pool::claim(uint32_t thread) {
-  for (;;) {
-    const uint64_t claimed = jobs_.fetch_add(1, std::memory_order_acq_rel);
-    const uint32_t job = uint32_t(claimed), jobs = uint32_t(claimed >> 32);
-    if (job >= jobs) return;
-    call_(context_, job, thread);
-    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == jobs) done_.notify_one();
+void Pool::share(uint32_t parts, uint32_t thread, void* context, Jobs::Call call) {
+  Jobs& mine = shared_[thread];
+  mine.open(parts, context, call);
+  mine.work(thread);
+  wait_awake(crowded_ ? kAwakeWhenCrowded : kAwakeToHelp, [&] { return mine.are_done(); });
+  while (!mine.are_done()) mine.sleep();
+}
+
+// Takes parts of the jobs of others. Returns whether there were any.
+bool Pool::help(uint32_t thread) {
+  bool helped = false;
+  for (Jobs& shared : shared_) helped |= shared.work(thread);
+  return helped;
+}
+
+// Until over(), or until nobody has needed help for a while.
+template <class Over>
+void Pool::help_until(uint32_t thread, const Over& over) {
+  helpers_.fetch_add(1, std::memory_order_relaxed);
+  for (bool helped = true; helped && !over();) {
+    helped = false;
+    wait_awake(crowded_ ? kAwakeWhenCrowded : kAwakeToHelp, [&] { return over() || (helped = help(thread)); });
   }
+  helpers_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace pairloom

@@ -1,4 +1,4 @@
-// A few persistent threads that claim jobs from one counter.
+// A few persistent threads that claim jobs from one counter, and help each other with the last ones.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,34 @@
 #include <vector>
 
 namespace pairloom {
+
+// Calls that threads claim from one counter, in order.
+class Jobs {
+ public:
+  using Call = void (*)(void* context, uint32_t job, uint32_t thread);
+
+  // Opens `count` jobs for claims, once the last ones are done.
+  void open(uint32_t count, void* context, Call call);
+  // Whether a job can be claimed.
+  bool any_left() const;
+  // Claims jobs and runs them until none is left. Returns whether there was one.
+  bool work(uint32_t thread);
+  bool are_done() const { return done_.load(std::memory_order_acquire) == count_.load(std::memory_order_relaxed); }
+  // Sleeps until another job is done, if they are not all done.
+  void sleep() const;
+
+ private:
+  // Written before a round is opened. A thread reads them only after it has claimed a job, and the next jobs are not
+  // opened before this one is done.
+  void* context_ = nullptr;
+  Call call_ = nullptr;
+  std::atomic<uint32_t> count_{0};
+
+  // The number of jobs, and below it the next one: a claim takes both at once, so that a thread that comes late finds
+  // the current jobs, or nothing to do.
+  alignas(64) std::atomic<uint64_t> claims_{0};
+  alignas(64) std::atomic<uint32_t> done_{0};
+};
 
 // `threads` counts the calling thread, which works too: a pool of 1 starts no thread.
 class Pool {
@@ -29,24 +57,31 @@ class Pool {
     });
   }
 
+  // Whether the last jobs of run() are running, so that threads will soon have nothing to do.
+  bool is_ending() const { return !jobs_.any_left() && !jobs_.are_done(); }
+  // Whether a thread has nothing to do but to help.
+  bool has_helpers() const { return helpers_.load(std::memory_order_relaxed) > 0; }
+
+  // In a job that runs on `thread`: calls work(part, thread) once for every part in [0, parts), here and on threads
+  // that have no job, and returns when all are done. `work` must not share.
+  template <class Work>
+  void share(uint32_t parts, uint32_t thread, Work&& work) {
+    share(parts, thread, &work, [](void* context, uint32_t part, uint32_t helper) {
+      (*static_cast<std::remove_reference_t<Work>*>(context))(part, helper);
+    });
+  }
+
  private:
-  using Call = void (*)(void* context, uint32_t job, uint32_t thread);
-
-  void run(uint32_t jobs, void* context, Call call);
-  void run_round(uint32_t jobs);
+  void run(uint32_t jobs, void* context, Jobs::Call call);
+  void share(uint32_t parts, uint32_t thread, void* context, Jobs::Call call);
   void serve(uint32_t thread);
-  void claim(uint32_t thread);
-  std::chrono::microseconds awake() const;
+  bool help(uint32_t thread);
+  template <class Over>
+  void help_until(uint32_t thread, const Over& over);
 
-  // Written by run() before it opens a round. A worker reads them only after it has claimed a job, and a round does not
-  // end before its jobs are done.
-  void* context_ = nullptr;
-  Call call_ = nullptr;
-
-  // The number of jobs of the round, and below it the next one: a claim takes both at once, so that a worker that wakes
-  // late finds the current round, or nothing to do.
-  alignas(64) std::atomic<uint64_t> jobs_{0};
-  alignas(64) std::atomic<uint32_t> done_{0};
+  Jobs jobs_;
+  std::vector<Jobs> shared_;  // by thread: the parts of its job that others may take
+  alignas(64) std::atomic<uint32_t> helpers_{0};
   alignas(64) std::atomic<uint32_t> round_{0};
   std::atomic<bool> stop_{false};
   const bool crowded_;  // more threads than processors

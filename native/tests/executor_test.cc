@@ -68,6 +68,25 @@ TEST(pool_sleeps_and_wakes) {
   }
 }
 
+TEST(pool_shares_every_part_once) {
+  for (uint32_t threads : {1, 2, 5}) {
+    Pool pool(threads);
+    for (uint32_t round = 0; round < 200; ++round) {
+      const uint32_t jobs = round % 5, parts = round % 7;
+      std::vector<uint32_t> runs(jobs * parts, 0);
+      std::atomic<uint32_t> wrong{0};
+      pool.run(jobs, [&](uint32_t job, uint32_t thread) {
+        pool.share(parts, thread, [&](uint32_t part, uint32_t helper) {
+          ++runs[job * parts + part];
+          wrong += helper >= threads;
+        });
+        for (uint32_t part = 0; part < parts; ++part) wrong += runs[job * parts + part] != 1;
+      });
+      CHECK_EQ(wrong.load(), 0u);
+    }
+  }
+}
+
 // All memory that a run of the training program leaves, as bytes.
 std::vector<float> train(uint32_t threads, bool every_row, uint32_t runs) {
   const Program program = decode(test::training_program(every_row));
@@ -93,6 +112,49 @@ TEST(training_has_the_same_bits_for_any_number_of_threads) {
     const std::vector<float> one = train(1, every_row, 3);
     CHECK(std::all_of(one.begin(), one.end(), [](float value) { return std::isfinite(value); }));
     for (uint32_t threads : {2, 3, 4}) CHECK(same_bits(train(threads, every_row, 3), one));
+  }
+}
+
+// Gradients of a layer and of a compressed interaction, wide enough for threads to share them: two jobs of 100 rows.
+std::vector<uint8_t> wide_program() {
+  using O = Opcode;
+  constexpr uint32_t kFields = 5, kDim = 16, kUnits = 96, kHidden = 288, kNumbers = kFields * kDim;
+  test::ProgramBuilder b(200, 128, 2);
+  const Operand w = b.parameter({kHidden, kNumbers}), v = b.parameter({kUnits, kFields * kFields});
+  b.stage(StageKind::kTile);
+  const Operand x = b.batch({kNumbers}), fields{x.buffer, 0, 2, {kFields, kDim, 1}};
+  b.input(x);
+  const Operand h = b.tile({kHidden}), dx = b.batch({kNumbers}), dw = b.partial({kHidden, kNumbers});
+  b.add(O::kLinear, {x, w, h}, {1, 0, 0});
+  b.add(O::kLinearGradWeight, {h, x, dw}, {0});
+  b.add(O::kLinearGradInput, {h, w, dx}, {0, 0, 0});
+  const Operand y = b.tile({kUnits, kDim}), d_maps = b.batch({kFields, kDim}), d_fields = b.batch({kFields, kDim});
+  const Operand dv = b.partial({kUnits, kFields * kFields}), dots = b.batch({kFields * (kFields - 1) / 2});
+  b.add(O::kCompressedInteraction, {fields, fields, v, y}, {0, 0});
+  b.add(O::kCompressedInteractionGradWeight, {y, fields, fields, dv}, {0});
+  b.add(O::kCompressedInteractionGradInput, {y, fields, fields, v, d_maps, d_fields}, {0});
+  b.add(O::kDotInteraction, {fields, dots});
+  b.stage(StageKind::kFixed);
+  const Operand sums[] = {b.fixed({kHidden, kNumbers}), b.fixed({kUnits, kFields * kFields})};
+  b.add(O::kCombine, {dw, dv, sums[0], sums[1]}, {0});
+  for (const Operand& output : {dx, d_maps, d_fields, dots, sums[0], sums[1]}) b.output(output);
+  return b.bytes();
+}
+
+TEST(threads_that_share_instructions_leave_the_same_bits) {
+  const Program program = decode(wide_program());
+  const auto outputs_of = [&](uint32_t threads) {
+    test::RunData data = test::make_data(program, 200, 200, 3);
+    Executor executor(program, data.memory, threads);
+    CHECK_EQ(executor.run(data.request), 1u);
+    std::vector<float> all;
+    for (const auto& output : data.outputs) all.insert(all.end(), output.span().begin(), output.span().end());
+    return all;
+  };
+  const std::vector<float> one = outputs_of(1);
+  CHECK(std::any_of(one.begin(), one.end(), [](float value) { return value != 0; }));
+  for (uint32_t threads : {2, 3, 6}) {
+    for (int repeat = 0; repeat < 10; ++repeat) CHECK(same_bits(outputs_of(threads), one));
   }
 }
 

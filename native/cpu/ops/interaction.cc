@@ -64,11 +64,25 @@ void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
                                               interaction_grad(i, t.rows), t.worker.scratch.data());
 }
 
+// The units of the result that are worth a part: all of them multiply maps by fields. A sum that is added to others is
+// not shared.
+constexpr uint32_t kSharedUnits = 32;
+
+uint32_t compressed_interaction_grad_weight_shares(const BoundInstruction& i, const Tile& t) {
+  const bool adds = t.seen > 0 || t.rows > t.step.tile_rows;
+  return adds ? 1 : std::max(1u, uint32_t(i.views[3].dims[0]) / kSharedUnits);
+}
+
 void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   reduce_sums(i, t, 1, [&](const Tile& part, const Reduced& out) {
-    part.kernels.compressed_interaction_grad_weight(part.in(v[0]), part.in(v[1]), part.in(v[2]), out.to[0],
-                                                    interaction_grad(i, part.rows), part.worker.scratch.data());
+    InteractionShape shape = interaction_grad(i, part.rows);
+    const uint32_t begin = part_begin(shape.units, t.shared, t.shares);
+    shape.units = part_begin(shape.units, t.shared + 1, t.shares) - begin;
+    ConstRows dy = part.in(v[0]);
+    dy.data += size_t{begin} * shape.dim;
+    part.kernels.compressed_interaction_grad_weight(dy, part.in(v[1]), part.in(v[2]), out.to[0] + begin * shape.pairs(),
+                                                    shape, part.worker.scratch.data());
   });
 }
 
@@ -108,20 +122,27 @@ void unfold_pairs(const BoundInstruction& i, const FixedJob&, Worker&) {
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
-    {.opcode = Opcode::kDotInteraction, .tile = dot_interaction},
-    {.opcode = Opcode::kDotInteractionGrad, .tile = dot_interaction_grad},
+    {.opcode = Opcode::kDotInteraction, .tile = dot_interaction, .sharing = Sharing::kRows},
+    {.opcode = Opcode::kDotInteractionGrad, .tile = dot_interaction_grad, .sharing = Sharing::kRows},
     {.opcode = Opcode::kFactorizationMachine, .tile = factorization_machine},
     {.opcode = Opcode::kFactorizationMachineGrad, .tile = factorization_machine_grad},
     {.opcode = Opcode::kBatchMatmul, .tile = batch_matmul},
     {.opcode = Opcode::kCompressedInteraction,
      .tile = compressed_interaction,
-     .scratch = compressed_interaction_scratch},
+     .scratch = compressed_interaction_scratch,
+     .sharing = Sharing::kRows,
+     .takes_long = true},
     {.opcode = Opcode::kCompressedInteractionGradInput,
      .tile = compressed_interaction_grad_input,
-     .scratch = compressed_interaction_grad_scratch},
+     .scratch = compressed_interaction_grad_scratch,
+     .sharing = Sharing::kRows,
+     .takes_long = true},
     {.opcode = Opcode::kCompressedInteractionGradWeight,
      .tile = compressed_interaction_grad_weight,
-     .scratch = compressed_interaction_grad_scratch},
+     .scratch = compressed_interaction_grad_scratch,
+     .sharing = Sharing::kResult,
+     .takes_long = true,
+     .shares = compressed_interaction_grad_weight_shares},
     {.opcode = Opcode::kFoldPairs, .fixed = fold_pairs},
     {.opcode = Opcode::kUnfoldPairs, .fixed = unfold_pairs},
 };

@@ -33,10 +33,21 @@ void linear_grad_input(const BoundInstruction& i, Tile& t) {
                   t.worker.scratch.data());
 }
 
+// The rows of the result that are worth a part: all of them repack x.
+constexpr uint32_t kSharedUnits = 128;
+
+uint32_t linear_grad_weight_shares(const BoundInstruction& i, const Tile&) {
+  return std::max(1u, uint32_t(i.views[2].dims[0]) / kSharedUnits);
+}
+
 void linear_grad_weight(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
+  const uint32_t n = uint32_t(v[2].dims[0]), k = uint32_t(v[2].dims[1]);
+  const uint32_t begin = part_begin(n, t.shared, t.shares), end = part_begin(n, t.shared + 1, t.shares);
+  ConstRows dz = t.in(v[0]);
+  dz.data += begin;
   linear_kernels(t.kernels, i)
-      .grad_weight(t.in(v[0]), t.in(v[1]), t.at(v[2]), {t.rows, t.step.tile_rows}, v[2].dims[0], v[2].dims[1],
+      .grad_weight(dz, t.in(v[1]), t.at(v[2]) + size_t{begin} * k, {t.rows, t.step.tile_rows}, end - begin, k,
                    t.seen > 0, t.worker.scratch.data());
 }
 
@@ -49,12 +60,21 @@ void sum_rows(const BoundInstruction& i, Tile& t) {
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
-    {.opcode = Opcode::kLinear, .tile = linear, .scratch = linear_scratch, .packs = Packing::kForward},
+    {.opcode = Opcode::kLinear,
+     .tile = linear,
+     .scratch = linear_scratch,
+     .packs = Packing::kForward,
+     .sharing = Sharing::kRows},
     {.opcode = Opcode::kLinearGradInput,
      .tile = linear_grad_input,
      .scratch = linear_scratch,
-     .packs = Packing::kBackward},
-    {.opcode = Opcode::kLinearGradWeight, .tile = linear_grad_weight, .scratch = linear_grad_weight_scratch},
+     .packs = Packing::kBackward,
+     .sharing = Sharing::kRows},
+    {.opcode = Opcode::kLinearGradWeight,
+     .tile = linear_grad_weight,
+     .scratch = linear_grad_weight_scratch,
+     .sharing = Sharing::kResult,
+     .shares = linear_grad_weight_shares},
     {.opcode = Opcode::kSumRows, .tile = sum_rows},
 };
 
