@@ -7,9 +7,10 @@ namespace pairloom {
 namespace {
 
 // How long a thread waits awake. Stages follow one another within microseconds, and steps that are asked for one by one
-// within some hundreds; to wake a thread can take as long. While others have jobs, it may be some milliseconds until
-// they have parts to share. Where threads share processors, they need them more.
-constexpr std::chrono::microseconds kAwake{400}, kAwakeToHelp{5000}, kAwakeWhenCrowded{20};
+// within some hundreds; to wake a thread can take as long. Where threads share processors, they need them more.
+// While others have jobs, it can be some milliseconds until they share one; whoever waits for this lets other processes
+// run.
+constexpr std::chrono::microseconds kAwake{400}, kAwakeInRound{5000}, kAwakeWhenCrowded{20};
 
 // Returns once `value` is no longer `old`.
 void wait_change(const std::atomic<uint32_t>& value, uint32_t old, std::chrono::microseconds awake) {
@@ -59,6 +60,34 @@ Pool::~Pool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+// Takes parts of the jobs of others. Returns whether there were any.
+bool Pool::help(uint32_t thread) {
+  bool helped = false;
+  for (Jobs& shared : shared_) helped |= shared.work(thread);
+  return helped;
+}
+
+// Waits while other threads have jobs, until over(). Gives up after some milliseconds.
+template <class Over>
+void Pool::wait_for(const Over& over) const {
+  if (wait_awake(crowded_ ? kAwakeWhenCrowded : kAwake, over) || crowded_) return;
+  wait_awake(kAwakeInRound, [&] {
+    std::this_thread::yield();
+    return over();
+  });
+}
+
+// Until over(), or until nobody has needed help for a while.
+template <class Over>
+void Pool::help_until(uint32_t thread, const Over& over) {
+  helpers_.fetch_add(1, std::memory_order_relaxed);
+  for (bool helped = true; helped && !over();) {
+    helped = false;
+    wait_for([&] { return over() || (helped = help(thread)); });
+  }
+  helpers_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 // Ends when all jobs are done, whether every worker has woken for them or not.
 void Pool::run(uint32_t jobs, void* context, Jobs::Call call) {
   const FlushSubnormals flush;
@@ -89,26 +118,8 @@ void Pool::share(uint32_t parts, uint32_t thread, void* context, Jobs::Call call
   Jobs& mine = shared_[thread];
   mine.open(parts, context, call);
   mine.work(thread);
-  wait_awake(crowded_ ? kAwakeWhenCrowded : kAwakeToHelp, [&] { return mine.are_done(); });
+  wait_for([&] { return mine.are_done(); });
   while (!mine.are_done()) mine.sleep();
-}
-
-// Takes parts of the jobs of others. Returns whether there were any.
-bool Pool::help(uint32_t thread) {
-  bool helped = false;
-  for (Jobs& shared : shared_) helped |= shared.work(thread);
-  return helped;
-}
-
-// Until over(), or until nobody has needed help for a while.
-template <class Over>
-void Pool::help_until(uint32_t thread, const Over& over) {
-  helpers_.fetch_add(1, std::memory_order_relaxed);
-  for (bool helped = true; helped && !over();) {
-    helped = false;
-    wait_awake(crowded_ ? kAwakeWhenCrowded : kAwakeToHelp, [&] { return over() || (helped = help(thread)); });
-  }
-  helpers_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace pairloom

@@ -77,6 +77,8 @@ class Pool {
   void serve(uint32_t thread);
   bool help(uint32_t thread);
   template <class Over>
+  void wait_for(const Over& over) const;
+  template <class Over>
   void help_until(uint32_t thread, const Over& over);
 
   Jobs jobs_;
