@@ -12,7 +12,9 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kSharedRows = 32;  // of a part of an instruction: matrix products of fewer are slower
+// Rows of the parts of an instruction: matrix products of fewer are much slower, and the kernels that take long go
+// through this many at a time.
+constexpr uint32_t kFewestRows = 16, kRowsOfLong = 64;
 
 [[noreturn]] void refuse(std::string what, std::string where, std::string got, std::string expected) {
   throw Error({std::move(what), "run, " + std::move(where), std::move(got), std::move(expected), ""});
@@ -266,15 +268,23 @@ void Executor::run_instruction(uint32_t index, Tile& tile) {
 
 bool Executor::is_shared(const CpuOperation& operation) const {
   if (operation.sharing == Sharing::kNone) return false;
-  return pool_.has_helpers() || (operation.takes_long && pool_.is_ending());
+  return pool_.helpers() > 0 || (operation.takes_long && pool_.is_ending());
+}
+
+// As many as threads per job, since matrix products in parts are slower.
+uint32_t Executor::parts_of(const BoundInstruction& instruction, uint32_t rows) const {
+  const CpuOperation& operation = *instruction.operation;
+  const uint32_t helpers = std::min(pool_.helpers(), pool_.threads() - 1), jobs = pool_.threads() - helpers;
+  const uint32_t wanted = 1 + (helpers + jobs - 1) / jobs;
+  if (operation.sharing == Sharing::kResult) return std::min(wanted, operation.shares(instruction));
+  const uint32_t most = std::max(1u, rows / kFewestRows);
+  return std::max(std::min(wanted, most), operation.takes_long ? (rows + kRowsOfLong - 1) / kRowsOfLong : 1);
 }
 
 // With threads that have no job left.
 void Executor::share_instruction(uint32_t index, const Tile& tile) {
-  const CpuOperation& operation = *instructions_[index].operation;
-  const bool by_rows = operation.sharing == Sharing::kRows;
-  const uint32_t parts =
-      by_rows ? (tile.rows + kSharedRows - 1) / kSharedRows : operation.shares(instructions_[index], tile);
+  const bool by_rows = instructions_[index].operation->sharing == Sharing::kRows;
+  const uint32_t parts = parts_of(instructions_[index], tile.rows);
   pool_.share(parts, thread_of(tile.worker), [&](uint32_t part, uint32_t thread) {
     const uint32_t begin = part_begin(tile.rows, part, parts), end = part_begin(tile.rows, part + 1, parts);
     Worker& worker = workers_[thread];
@@ -288,7 +298,7 @@ void Executor::fold(const Section& section, uint32_t into, uint32_t other, FoldN
   const auto run = [&](uint32_t part, uint32_t parts, uint32_t helper) {
     timed(profiling_, workers_[helper].folding, [&] { fold_part(section, into, other, node, part, parts); });
   };
-  if (!pool_.has_helpers()) return run(0, 1, thread);
+  if (pool_.helpers() == 0) return run(0, 1, thread);
   const uint32_t parts = pool_.threads();
   pool_.share(parts, thread, [&](uint32_t part, uint32_t helper) { run(part, parts, helper); });
 }

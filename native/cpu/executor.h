@@ -89,6 +89,7 @@ class Executor : public Executable {
   void run_instructions(const Section& section, Tile& tile);
   void run_instruction(uint32_t index, Tile& tile);
   bool is_shared(const CpuOperation& operation) const;
+  uint32_t parts_of(const BoundInstruction& instruction, uint32_t rows) const;
   void share_instruction(uint32_t index, const Tile& tile);
   void count_entries();
   void fold(const Section& section, uint32_t into, uint32_t other, FoldNode node, uint32_t thread);

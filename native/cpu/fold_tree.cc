@@ -35,7 +35,8 @@ std::vector<FoldNode> guided_nodes(Leaves leaves, uint32_t threads, uint32_t mos
   std::vector<FoldNode> nodes;
   for (uint32_t first = leaves.begin; first < leaves.end;) {
     uint32_t level = most_level;
-    while (level > 0 && (uint64_t{threads} << level > leaves.end - first || first % (1u << level) != 0)) --level;
+    const auto too_large = [&] { return leaves.end - first <= uint64_t{threads} * ((1u << level) - 1); };
+    while (level > 0 && (too_large() || first % (1u << level) != 0)) --level;
     nodes.push_back({level, first >> level});
     first += 1u << level;
   }

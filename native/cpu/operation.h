@@ -32,8 +32,8 @@ struct CpuOperation {
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;
   Sharing sharing = Sharing::kNone;
-  bool takes_long = false;  // so that threads would wait until they can share it: divided before they do
-  uint32_t (*shares)(const BoundInstruction&, const Tile&) = nullptr;  // of kResult: into how many parts it divides
+  bool takes_long = false;  // of kRows: so long that it is divided before a thread waits to help
+  uint32_t (*shares)(const BoundInstruction&) = nullptr;  // of kResult: into how many parts it divides
   // Adds what an instruction of an exchange stage exchanges.
   void (*exchange)(const BoundInstruction&, std::deque<RowRoute>&, ExchangeStage&) = nullptr;
 };

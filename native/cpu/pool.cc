@@ -33,12 +33,11 @@ bool Jobs::any_left() const {
   return uint32_t(claims) < claims >> 32;
 }
 
-bool Jobs::work(uint32_t thread) {
-  for (bool worked = false;; worked = true) {
-    if (!any_left()) return worked;
+void Jobs::work(uint32_t thread) {
+  for (;;) {
     const uint64_t claimed = claims_.fetch_add(1, std::memory_order_acq_rel);
     const uint32_t job = uint32_t(claimed), count = uint32_t(claimed >> 32);
-    if (job >= count) return worked;
+    if (job >= count) return;
     call_(context_, job, thread);
     if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) done_.notify_one();
   }
@@ -60,10 +59,14 @@ Pool::~Pool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// Takes parts of the jobs of others. Returns whether there were any.
+// Takes parts of the jobs of others, if there are any.
 bool Pool::help(uint32_t thread) {
   bool helped = false;
-  for (Jobs& shared : shared_) helped |= shared.work(thread);
+  for (Jobs& shared : shared_) {
+    if (!shared.any_left()) continue;
+    shared.work(thread);
+    helped = true;
+  }
   return helped;
 }
 
@@ -101,6 +104,7 @@ void Pool::run(uint32_t jobs, void* context, Jobs::Call call) {
   jobs_.work(0);
   help_until(0, [&] { return jobs_.are_done(); });
   while (!jobs_.are_done()) jobs_.sleep();
+  ended_.store(round_.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 void Pool::serve(uint32_t thread) {
@@ -110,7 +114,9 @@ void Pool::serve(uint32_t thread) {
     round = round_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
     jobs_.work(thread);
-    help_until(thread, [&] { return jobs_.are_done() || round_.load(std::memory_order_relaxed) != round; });
+    help_until(thread, [&] {
+      return ended_.load(std::memory_order_relaxed) == round || round_.load(std::memory_order_relaxed) != round;
+    });
   }
 }
 

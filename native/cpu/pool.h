@@ -19,8 +19,8 @@ class Jobs {
   void open(uint32_t count, void* context, Call call);
   // Whether a job can be claimed.
   bool any_left() const;
-  // Claims jobs and runs them until none is left. Returns whether there was one.
-  bool work(uint32_t thread);
+  // Claims jobs and runs them until none is left.
+  void work(uint32_t thread);
   bool are_done() const { return done_.load(std::memory_order_acquire) == count_.load(std::memory_order_relaxed); }
   // Sleeps until another job is done, if they are not all done.
   void sleep() const;
@@ -59,8 +59,8 @@ class Pool {
 
   // Whether the last jobs of run() are running, so that threads will soon have nothing to do.
   bool is_ending() const { return !jobs_.any_left() && !jobs_.are_done(); }
-  // Whether a thread has nothing to do but to help.
-  bool has_helpers() const { return helpers_.load(std::memory_order_relaxed) > 0; }
+  // Threads that have nothing to do but to help.
+  uint32_t helpers() const { return helpers_.load(std::memory_order_relaxed); }
 
   // In a job that runs on `thread`: calls work(part, thread) once for every part in [0, parts), here and on threads
   // that have no job, and returns when all are done. `work` must not share.
@@ -84,7 +84,10 @@ class Pool {
   Jobs jobs_;
   std::vector<Jobs> shared_;  // by thread: the parts of its job that others may take
   alignas(64) std::atomic<uint32_t> helpers_{0};
+  // The last call of run() that has begun, and the last that has ended. Apart from what each job writes, since all
+  // threads that wait look at them.
   alignas(64) std::atomic<uint32_t> round_{0};
+  std::atomic<uint32_t> ended_{0};
   std::atomic<bool> stop_{false};
   const bool crowded_;  // more threads than processors
   std::vector<std::thread> workers_;

@@ -38,6 +38,19 @@ inline void merge_moments(const Reduced& a, const Reduced& b, const Reduced& out
   }
 }
 
+// The floats of an output that a thread computes if others share the instruction: those of some of its first indices.
+struct OutputPart {
+  size_t begin, size;
+
+  OutputPart(const View& output, const Tile& t) {
+    const uint32_t first = part_begin(uint32_t(output.dims[0]), t.shared, t.shares),
+                   end = part_begin(uint32_t(output.dims[0]), t.shared + 1, t.shares);
+    const size_t width = output.size / output.dims[0];
+    begin = first * width;
+    size = (end - first) * width;
+  }
+};
+
 // Reduces the tile to the partial outputs of the instruction, its last operands. sum(part, outputs) writes the outputs
 // for some rows; merge(into, from) adds those of the rows that follow. A tile of two of the format's tiles is the sum
 // of both; it is stored where it is the first of its group, else added.
@@ -54,7 +67,7 @@ void reduce(const BoundInstruction& i, const Tile& t, size_t outputs, const Sum&
     }
     return room;
   };
-  for (size_t o = 0; o < outputs; ++o) into.to[o] = t.at(results[o]);
+  for (size_t o = 0; o < outputs; ++o) into.to[o] = t.at(results[o]) + OutputPart(results[o], t).begin;
 
   const uint32_t first = std::min(t.rows, t.step.tile_rows);
   Reduced mine = t.seen == 0 ? into : take(first);
@@ -74,7 +87,8 @@ template <class Sum>
 void reduce_sums(const BoundInstruction& i, const Tile& t, size_t outputs, const Sum& sum) {
   reduce(i, t, outputs, sum, [&](const Reduced& into, const Reduced& from) {
     for (size_t o = 0; o < outputs; ++o) {
-      t.kernels.accumulate(into.to[o], from.to[o], i.views[i.views.size() - outputs + o].size, 1.0f);
+      const OutputPart part(i.views[i.views.size() - outputs + o], t);
+      t.kernels.accumulate(into.to[o], from.to[o], part.size, 1.0f);
     }
   });
 }

@@ -64,13 +64,11 @@ void compressed_interaction_grad_input(const BoundInstruction& i, Tile& t) {
                                               interaction_grad(i, t.rows), t.worker.scratch.data());
 }
 
-// The units of the result that are worth a part: all of them multiply maps by fields. A sum that is added to others is
-// not shared.
+// The units of the result that are worth a part: all of them multiply maps by fields.
 constexpr uint32_t kSharedUnits = 32;
 
-uint32_t compressed_interaction_grad_weight_shares(const BoundInstruction& i, const Tile& t) {
-  const bool adds = t.seen > 0 || t.rows > t.step.tile_rows;
-  return adds ? 1 : std::max(1u, uint32_t(i.views[3].dims[0]) / kSharedUnits);
+uint32_t compressed_interaction_grad_weight_shares(const BoundInstruction& i) {
+  return std::max(1u, uint32_t(i.views[3].dims[0]) / kSharedUnits);
 }
 
 void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
@@ -81,8 +79,8 @@ void compressed_interaction_grad_weight(const BoundInstruction& i, Tile& t) {
     shape.units = part_begin(shape.units, t.shared + 1, t.shares) - begin;
     ConstRows dy = part.in(v[0]);
     dy.data += size_t{begin} * shape.dim;
-    part.kernels.compressed_interaction_grad_weight(dy, part.in(v[1]), part.in(v[2]), out.to[0] + begin * shape.pairs(),
-                                                    shape, part.worker.scratch.data());
+    part.kernels.compressed_interaction_grad_weight(dy, part.in(v[1]), part.in(v[2]), out.to[0], shape,
+                                                    part.worker.scratch.data());
   });
 }
 
@@ -141,7 +139,6 @@ constexpr CpuOperation kOperations[] = {
      .tile = compressed_interaction_grad_weight,
      .scratch = compressed_interaction_grad_scratch,
      .sharing = Sharing::kResult,
-     .takes_long = true,
      .shares = compressed_interaction_grad_weight_shares},
     {.opcode = Opcode::kFoldPairs, .fixed = fold_pairs},
     {.opcode = Opcode::kUnfoldPairs, .fixed = unfold_pairs},

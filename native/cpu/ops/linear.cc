@@ -36,7 +36,7 @@ void linear_grad_input(const BoundInstruction& i, Tile& t) {
 // The rows of the result that are worth a part: all of them repack x.
 constexpr uint32_t kSharedUnits = 128;
 
-uint32_t linear_grad_weight_shares(const BoundInstruction& i, const Tile&) {
+uint32_t linear_grad_weight_shares(const BoundInstruction& i) {
   return std::max(1u, uint32_t(i.views[2].dims[0]) / kSharedUnits);
 }
 
