@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { load } from "../src/serve/load.js";
+import { saveInitial } from "../src/serve/testing.js";
 import { get, post, saveUntrained } from "../src/server/testing.js";
 
 const entry = resolve("test/cli-entry.ts");
@@ -113,6 +115,36 @@ it("processes reload together, and add up their numbers", async () => {
     body: { rows: [ROW] },
     answer: { version: "step-00000001" },
   });
+}, 60_000);
+
+it("processes get new events together, after those of a file", async () => {
+  const path = join(folder, "events");
+  const events = { clicks: { path: "gone.csv", by: "user", time: "at" } };
+  await saveInitial(
+    path,
+    {
+      data: { train: { path: "none.csv", events }, label: "clicked" },
+      features: [{ kind: "sequence", name: "seen", sequence: "clicks", column: "clicks.item", hash: 50 }],
+      model: { kind: "mlp", embeddingDim: 4, features: ["seen"], mlp: { hiddenUnits: [8] } },
+    },
+    1,
+  );
+  const file = join(folder, "clicks.csv");
+  writeFileSync(file, "user,at,item\n1,10,a\n2,10,b\n1,20,c\n");
+  const { url, child } = await start(path, "--workers", "2", "--events", `clicks=${file}`);
+  const scoresOf = async (row: object) => {
+    const answers = Array.from({ length: 20 }, () => post(`${url}/v1/predict`, { rows: [row] }));
+    const scores = (await Promise.all(answers)).map(async (answer) => (await answer.json()).scores[0]);
+    return new Set(await Promise.all(scores));
+  };
+  const model = await load(path);
+  const expected = (...seen: string[]) => new Set(model.predict([{ "clicks.item": seen }]));
+  expect(await scoresOf({ user: 1, at: 30 })).toEqual(expected("a", "c"));
+  const added = await post(`${url}/v1/events`, { clicks: [{ user: 1, at: 25, item: "d" }] });
+  expect(await added.json()).toEqual({ added: 1 });
+  expect(await scoresOf({ user: 1, at: 30 })).toEqual(expected("a", "c", "d"));
+  child.kill("SIGTERM");
+  await once(child, "exit");
 }, 60_000);
 
 it.each([
