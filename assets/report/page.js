@@ -25,7 +25,7 @@
       width: 2,
       dash: i >= 6 ? [6, 4] : undefined,
       spanGaps: true,
-      points: { show: few, size: 6 },
+      points: { show: few, size: 6, fill: colour("--card") },
       value: (_, value) => digits(value),
     };
   }
