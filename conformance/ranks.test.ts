@@ -47,17 +47,19 @@ interface Choices {
   readonly loss?: object;
   /** The tables whose ids are keys. */
   readonly dynamic?: Dynamic;
+  /** True if users have weights that are not trained. */
+  readonly frozen?: boolean;
 }
 type Dynamic = Readonly<Partial<Record<"user" | "item", DynamicSpec>>>;
 
 const rowsOf = (rows: number, spec?: DynamicSpec) =>
   spec ? { rows: spec.capacity + 1, translation: { ids: KEYS } } : { rows };
 
-function featuresOf(dtype: TableDtype, dynamic: Dynamic = {}): readonly FeatureInfo[] {
+function featuresOf(dtype: TableDtype, dynamic: Dynamic = {}, trainable = true): readonly FeatureInfo[] {
   const items = { table: "item", ...rowsOf(ITEMS, dynamic.item) };
   return [
     { kind: "number", name: "numbers", width: 3 },
-    { kind: "id", name: "user", table: "user", ...rowsOf(USERS, dynamic.user), dtype },
+    { kind: "id", name: "user", table: "user", ...rowsOf(USERS, dynamic.user), dtype, trainable },
     { kind: "id", name: "item", ...items },
     { kind: "ids", name: "seen", ...items, pooling: "mean" },
     { kind: "ids", name: "liked", ...items, pooling: "sum" },
@@ -101,11 +103,16 @@ const MODELS = {
 };
 
 function graphOf(choices: Choices): Graph {
-  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss, dynamic } = choices;
+  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss, dynamic, frozen } = choices;
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
   return trainingGraph(
-    { model: modelSchema.parse(model), features: featuresOf(dtype, dynamic), outputs: head?.outputs, head },
+    {
+      model: modelSchema.parse(model),
+      features: featuresOf(dtype, dynamic, !frozen),
+      outputs: head?.outputs,
+      head,
+    },
     {
       optimizers: optimizerSchema.parse({
         dense: dense ?? { kind: "adam" },
@@ -326,6 +333,18 @@ describe.skipIf(!addon)("ranks", () => {
   ])("keep a whole table %s", async (_, placement) => {
     const placements = new Map([["embeddings.user.weight", placement]]);
     await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });
+  });
+
+  it("send nothing of a table that each of them has and nobody trains", async () => {
+    const placements = new Map([
+      ["embeddings.user.weight", copied("user", 3)],
+      ["embeddings.item.weight", copied("item", 3)],
+    ]);
+    const graph = graphOf({ frozen: true });
+    await expectSameBits(graph, [3], { placements });
+    expect(
+      shard(graph, shardingOf(3, placements)).nodes.filter(({ op }) => op.kind === "tellRows"),
+    ).toHaveLength(1);
   });
 
   it.each<[string, Dynamic]>([
