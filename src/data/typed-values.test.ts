@@ -190,7 +190,19 @@ const TYPES: readonly [type: string, good: string, texts: readonly string[], ran
     [
       "BIGINT[]",
       "[1]",
-      ["[1, 2]", "[1.0]", "[1.5]", "[ ]", "[null, 3]", "[x]", "1", "[69637251832769565.590]"],
+      [
+        "[1, 2]",
+        "[1.0]",
+        "[1.5]",
+        "[ ]",
+        "[null, 3]",
+        "[1,2,]",
+        "[true,1]",
+        "[,]",
+        "[x]",
+        "1",
+        "[69637251832769565.590]",
+      ],
       numbers.map((text) => `[${text}, 7]`),
     ],
   ];
@@ -241,3 +253,28 @@ async function compare<T>(
       expect([value, await alone(fitted, write([value]), type)]).toEqual([value, REFUSED]);
   }
 }
+
+it.each([
+  ["DATE", "2001-01-31T00:00:00.000Z", "2001-01-31T08:15:00.250Z"],
+  ["TIMESTAMP_S", "2001-01-31T08:15:00.000Z", "2001-01-31T08:15:00.250Z"],
+])(
+  "a Date of a request in a column of the type %s is refused if the type would change it",
+  async (type, same, other) => {
+    const fitted = await fit(type, "2001-01-31", ID);
+    expect(fromRequest(fitted, new Date(same))).toBe(fromRequest(fitted, same));
+    expect(fromRequest(fitted, new Date(other))).toBe(REFUSED);
+  },
+);
+
+it("weighted ids of a column of times of day are its texts, in files as in requests", async () => {
+  const feature: FeatureInput = { kind: "ids", name: "k", column: "x", hash: 1_000_000, weighted: true };
+  const texts = ["08:15:00", "23:59:59.5"];
+  const train = { path: jsonLines([texts, texts]), sql: "SELECT y, x::TIME[] AS x FROM source" };
+  const data = dataSchema.parse({ train, label: "y", cacheDir: join(folder, "cache") });
+  const { features, splits } = await prepareData({ data, features: featuresSchema.parse([feature]) });
+  expect(resultOf(splits.train, 0)).toBe(fromRequest(features, texts));
+});
+
+it("a feature reads no column of a text file as a type whose texts requests do not read", async () => {
+  await expect(fit("VARCHAR[]", "[a]", BAG)).rejects.toThrow(/types\.x: [\s\S]*VARCHAR\[\]/);
+});

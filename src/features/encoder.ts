@@ -85,13 +85,13 @@ export function packRows(
 }
 
 /** What a value of a column is, by the rules of the training data. */
-type CellReader = (value: unknown, column: string, form: CellForm) => unknown;
+export type CellReader = (value: unknown, column: string, form: CellForm) => unknown;
 
 /** `number`: one number; `list`: a list, or a text with several elements. */
 type CellForm = { readonly as: TypedForm } | ({ readonly as: "list"; readonly of: TypedForm } & ListForm);
 
 /** Undefined if values mean what they are. */
-function cellReader(rules: TextRules): CellReader | undefined {
+export function cellReader(rules: TextRules): CellReader | undefined {
   const readers = [
     rules.trim && trimmedCell,
     presentCell(rules),

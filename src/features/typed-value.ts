@@ -6,7 +6,7 @@ import {
   isInstantType,
   listElement,
 } from "./sql-types.js";
-import { FALSE, TRUE, textsOf } from "./type-texts.js";
+import { FALSE, TRUE, type TypeTexts, textsOf } from "./type-texts.js";
 import { isList, numberValue, trimmedText } from "./values.js";
 
 /** Values of requests in columns that files have as values of a SQL type: both give features the same value. */
@@ -34,7 +34,9 @@ export function typedReader(sqlType: string): TypedReader | undefined {
   const read = textReader(element ?? sqlType);
   if (read === undefined) return undefined;
   const readValue = valueReader(read, element ?? sqlType);
-  return element === undefined ? readValue : listReader(readValue);
+  if (element === undefined) return readValue;
+  const texts = textsOf(sqlType);
+  return texts && listReader(readValue, texts);
 }
 
 function valueReader(read: TextReader, sqlType: string): TypedReader {
@@ -43,6 +45,11 @@ function valueReader(read: TextReader, sqlType: string): TypedReader {
   return (value, form) => {
     if (typeof value === "string") return readText(value, withTruth(trimmedText(value), sqlType, form), form);
     if (typeof value === "boolean") return readText(value, withTruth(String(value), sqlType, form), form);
+    // Dates of which a text needs more than four digits for the year stay as they are.
+    if (value instanceof Date && isInstantType(sqlType) && isUsualYear(value)) {
+      const date = readText(value, value.toISOString(), form);
+      return date instanceof UnreadableValue ? date : value;
+    }
     const isNumber = typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
     if (!isNumber || (form === "time" && isInstantType(sqlType))) return value;
     const number = readText(value, String(value), form);
@@ -56,6 +63,8 @@ function known(read: unknown, value: unknown): unknown {
   return read === undefined || read === INEXACT ? new UnreadableValue(value, read === INEXACT) : read;
 }
 
+const isUsualYear = (date: Date) => date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999;
+
 /** Features of numbers read truth values as 1 and 0. */
 function withTruth(text: string, sqlType: string, form: TypedForm): string {
   if (form !== "number" || sqlType === "BOOLEAN" || !/^(true|false)$/i.test(text)) return text;
@@ -63,18 +72,22 @@ function withTruth(text: string, sqlType: string, form: TypedForm): string {
 }
 
 /** A list, or the text of one in brackets. */
-function listReader(readValue: TypedReader): TypedReader {
+function listReader(readValue: TypedReader, texts: TypeTexts): TypedReader {
+  const [exact, readable] = [texts.exact, texts.read].map((pattern) => new RegExp(`^(?:${pattern})$`));
   return (value, form) => {
-    const parts = typeof value === "string" ? partsOf(trimmedText(value)) : value;
-    return isList(parts) ? Array.from(parts, (part) => readValue(part, form)) : parts;
+    if (isList(value)) return Array.from(value, (part) => readValue(part, form));
+    if (typeof value !== "string") return value;
+    const text = trimmedText(value);
+    if (text === "") return null;
+    if (!exact.test(text)) return new UnreadableValue(value, readable.test(text));
+    return partsOf(text).map((part) => (part === null ? null : readValue(part, form)));
   };
 }
 
-function partsOf(text: string): unknown {
-  if (text === "") return null;
-  const [, inner] = /^\[(.*)\]$/s.exec(text) ?? [];
-  if (inner === undefined) return new UnreadableValue(text, false);
-  if (trimmedText(inner) === "") return [];
+/** The elements of a text in brackets. */
+function partsOf(text: string): (string | null)[] {
+  const inner = trimmedText(text.slice(1, -1));
+  if (inner === "") return [];
   return inner.split(",").map((part) => (/^\s*null\s*$/i.test(part) ? null : part));
 }
 

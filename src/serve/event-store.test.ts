@@ -75,3 +75,39 @@ it("has nothing for a row or of an event without a key or a time, and refuses wh
   expect(() => store.add({ user: 1, at: "soon" })).toThrow(/the value of at is no time/);
   expect(() => new EventStore(modelOf(), "views")).toThrow(/one of clicks/);
 });
+
+it("has the keys of training: texts that mean nobody, white space, and numbers with a type", () => {
+  const { config, features } = modelOf();
+  const rules = { nullValues: ["NA"], trim: true as const, textTypes: { user: "BIGINT" } };
+  const typed = resolveConfig({
+    ...config,
+    data: {
+      ...config.data,
+      train: {
+        path: "rows.csv",
+        events: {
+          clicks: { path: "events.csv", by: "user", time: "at", trim: true, types: { user: "BIGINT" } },
+        },
+      },
+    },
+  });
+  const store = new EventStore({ config: typed, features: { ...features, ...rules } }, "clicks");
+  const users = ["NA", "07", " 7 ", 7, 7n, "x"];
+  for (const [item, user] of users.entries()) store.add({ user, at: 1, item });
+  const itemsOf = (user: unknown) => store.withHistory({ user, at: 2 })["clicks.item"];
+  expect(itemsOf("NA")).toEqual([]);
+  expect(itemsOf("x")).toEqual([]);
+  for (const user of ["7", "007 ", 7, 7n]) expect(itemsOf(user)).toEqual([1, 2, 3, 4]);
+});
+
+it.each([
+  ["microseconds", "2001-01-31 08:15:00.250100", "2001-01-31 08:15:00.250900"],
+  ["large integers", 1700000000000000004n, 1700000000000000005n],
+  ["texts of large integers", "1700000000000000004", "1700000000000000005"],
+])("tells times apart that differ in %s", (_, first, second) => {
+  const store = new EventStore(modelOf({ window: 60 }), "clicks");
+  store.add({ user: 1, at: first, item: 1 });
+  store.add({ user: 1, at: second, item: 2 });
+  expect(store.withHistory({ user: 1, at: second })["clicks.item"]).toEqual([1]);
+  expect(store.withHistory({ user: 1, at: first })["clicks.item"]).toEqual([]);
+});

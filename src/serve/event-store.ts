@@ -1,10 +1,10 @@
 import type { Config } from "../config/config.js";
 import { ConfigError, DataError } from "../errors.js";
-import { canonicalText } from "../features/canonical.js";
-import type { RawRow } from "../features/encoder.js";
-import type { FittedFeatures } from "../features/fitted.js";
-import { instantOf } from "../features/instant.js";
-import { numberValue } from "../features/values.js";
+import { canonicalText, refusalOfText } from "../features/canonical.js";
+import { type CellReader, cellReader, type RawRow } from "../features/encoder.js";
+import { type FittedFeatures, statedRules, textRulesOf } from "../features/fitted.js";
+import { instantOf, microsecondsWithin } from "../features/instant.js";
+import { numberValue, trimmedText } from "../features/values.js";
 import { showValue } from "../show-value.js";
 
 /** What the store needs to know of a model: a predictor has it. */
@@ -13,9 +13,12 @@ export interface EventsModel {
   readonly features: FittedFeatures;
 }
 
+/** Milliseconds since 1970, or numbers of the unit of training; large integers are exact. */
+type Time = number | bigint;
+
 /** The events of one key, oldest first; of equal times in the order in which they came. */
 interface Timeline {
-  readonly times: number[];
+  readonly times: Time[];
   readonly events: RawRow[];
 }
 
@@ -27,6 +30,8 @@ export class EventStore {
   private readonly table: NonNullable<NonNullable<Config["data"]["source"]>["events"]>[string];
   /** By column of rows, the column of events. */
   private readonly columns: ReadonlyMap<string, string>;
+  /** What keys and times mean, in rows and in events. */
+  private readonly reads: { readonly rows?: CellReader; readonly events?: CellReader };
   private timelines = new Map<string, Timeline>();
 
   /**
@@ -34,7 +39,7 @@ export class EventStore {
    * @throws ConfigError if it does not
    */
   constructor(
-    { config, features: { features } }: EventsModel,
+    { config, features: fitted }: EventsModel,
     private readonly sequence: string,
   ) {
     const { source, train } = config.data;
@@ -42,7 +47,12 @@ export class EventStore {
     if (tables[sequence] === undefined) throw noTable(sequence, Object.keys(tables));
     this.table = tables[sequence];
     const prefix = `${sequence}.`;
-    const own = features
+    const { types: textTypes, nullValues = [], ...stated } = this.table;
+    const trained = { ...textRulesOf(fitted), textTypes: undefined };
+    const known = [...(fitted.nullValues ?? []), ...nullValues];
+    const ofEvents = { ...trained, ...statedRules({ ...stated, nullValues: known }), textTypes };
+    this.reads = { rows: cellReader(fitted), events: cellReader(ofEvents) };
+    const own = fitted.features
       .flatMap(({ reading }) => reading.columns)
       .filter((column) => column.startsWith(prefix));
     this.columns = new Map(own.map((column) => [column, column.slice(prefix.length)]));
@@ -72,7 +82,7 @@ export class EventStore {
    * @throws DataError if its time is none
    */
   add(event: RawRow): void {
-    const [key, time] = this.momentOf(event);
+    const [key, time] = this.momentOf(event, this.reads.events);
     if (key === undefined || time === undefined) return;
     const { times, events } = this.timelines.get(key) ?? { times: [], events: [] };
     const at = firstAbove(times, time);
@@ -83,7 +93,7 @@ export class EventStore {
 
   /** @throws DataError if the time of an event is none */
   check(event: RawRow): void {
-    this.momentOf(event);
+    this.momentOf(event, this.reads.events);
   }
 
   /** Forgets the events before a time, which no row needs any more. */
@@ -118,28 +128,44 @@ export class EventStore {
    * @throws DataError if its time is none
    */
   historyOf(row: RawRow): readonly RawRow[] {
-    const [key, time] = this.momentOf(row);
+    const [key, time] = this.momentOf(row, this.reads.rows);
     const timeline = key === undefined ? undefined : this.timelines.get(key);
     if (timeline === undefined || time === undefined) return [];
     const { window = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY } = this.table;
     const ticks = isNumber(row[this.table.time]) ? window : 1000 * window;
     const end = firstAtLeast(timeline.times, time);
-    return timeline.events.slice(Math.max(firstAtLeast(timeline.times, time - ticks), end - max), end);
+    return timeline.events.slice(Math.max(firstAtLeast(timeline.times, before(time, ticks)), end - max), end);
   }
 
-  private momentOf(row: RawRow): [key: string | undefined, time: number | undefined] {
+  private momentOf(
+    row: RawRow,
+    read: CellReader | undefined,
+  ): [key: string | undefined, time: Time | undefined] {
     const { by, time } = this.table;
-    return [canonicalText(row[by]), timeOf(row[time], time)];
+    const key = read ? read(row[by], by, { as: "other" }) : row[by];
+    const text = canonicalText(key);
+    if (text !== undefined && refusalOfText(text) !== 0) return [undefined, undefined];
+    return [text, timeOf(row[time], time)];
   }
 }
 
 const isNumber = (value: unknown) => !(value instanceof Date) && !Number.isNaN(numberValue(value));
 
-/** Dates, timestamps and their texts in milliseconds, numbers as they are. */
-function timeOf(value: unknown, column: string): number | undefined {
-  if (value === null || value === undefined || value === "") return undefined;
+function before(time: Time, ticks: number): Time {
+  return typeof time === "number" || !Number.isFinite(ticks)
+    ? Number(time) - ticks
+    : time - BigInt(Math.floor(ticks));
+}
+
+/** Dates, timestamps and their texts in milliseconds, to the microsecond; numbers as they are. */
+function timeOf(value: unknown, column: string): Time | undefined {
+  if (value === null || value === undefined || (typeof value === "string" && trimmedText(value) === ""))
+    return undefined;
+  if (typeof value === "bigint" || (typeof value === "string" && /^\s*[+-]?\d{16,}\s*$/.test(value)))
+    return BigInt(value);
   const time = value instanceof Date ? value.getTime() : (numberValue(value) ?? Number.NaN);
-  const found = Number.isNaN(time) && typeof value === "string" ? instantOf(value) : time;
+  const isText = Number.isNaN(time) && typeof value === "string";
+  const found = isText ? instantOf(value) + microsecondsWithin(value) / 1000 : time;
   if (!Number.isNaN(found)) return found;
   if (typeof value !== "string") return undefined;
   throw new DataError({
@@ -152,11 +178,11 @@ function timeOf(value: unknown, column: string): number | undefined {
 }
 
 /** The number of ascending times below a limit. */
-const firstAtLeast = (times: readonly number[], limit: number) => search(times, (time) => time < limit);
+const firstAtLeast = (times: readonly Time[], limit: Time) => search(times, (time) => time < limit);
 /** The number of ascending times up to a limit. */
-const firstAbove = (times: readonly number[], limit: number) => search(times, (time) => time <= limit);
+const firstAbove = (times: readonly Time[], limit: Time) => search(times, (time) => time <= limit);
 
-function search(times: readonly number[], isBefore: (time: number) => boolean): number {
+function search(times: readonly Time[], isBefore: (time: Time) => boolean): number {
   let [low, high] = [0, times.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

@@ -1,4 +1,5 @@
 import { ConfigError, DataError } from "../../errors.js";
+import { typedReader } from "../../features/typed-value.js";
 import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
@@ -116,6 +117,8 @@ async function settleTypes(
   where: string,
 ): Promise<Map<string, ReadType>> {
   const declared = await declaredTypes(duck, config, where);
+  for (const [name, type] of config.sql === undefined ? declared : [])
+    if (demand.wants.has(name)) refuseUnreadable(name, type, where);
   const texts = reader.texts();
   const isNamed = namedInSql(demand.sql);
   const named = reader.names.filter((name) => !declared.has(name) && isNamed(name));
@@ -143,6 +146,19 @@ async function settleTypes(
       (conversion) => [conversion.name, { type: conversion.to, fit: textsAs(conversion) }] as const,
     ),
   ]);
+}
+
+/** @throws ConfigError for a type whose texts DuckDB reads by its own rules: requests have no such values */
+function refuseUnreadable(name: string, type: string, where: string): void {
+  if (type === "VARCHAR" || typedReader(type)) return;
+  throw new ConfigError({
+    what: "a feature reads a column of a text file as a type whose texts requests do not read",
+    where: `${where}.types.${name}`,
+    got: type,
+    expected:
+      "the type of a number, a boolean, a time or a UUID, a list of numbers, booleans or times, or VARCHAR",
+    next: "Remove the column from types: features read lists and maps from texts by their own rules. Or make the column in sql.",
+  });
 }
 
 const TEXT: ReadType = { type: "VARCHAR" };

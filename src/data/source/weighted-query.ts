@@ -1,7 +1,15 @@
 import type { Reading } from "../../features/reading.js";
 import { listElement } from "../../features/sql-types.js";
 import { TIME_AT_END } from "../../features/weighted.js";
-import { type ElementWire, elementWire, entryTypes, listSql, mapTypes, presentSql } from "./element-query.js";
+import {
+  type ElementWire,
+  elementWire,
+  entryTypes,
+  isTextType,
+  listSql,
+  mapTypes,
+  presentSql,
+} from "./element-query.js";
 import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
 
 /** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
@@ -41,12 +49,13 @@ export function weightedSql(type: string, item: string, nullValues: readonly str
   }
   const element = listElement(type) ?? type;
   if (element === "JSON") return ofJson(item, nullValues);
-  if (element !== "VARCHAR")
+  if (!isTextType(element))
     return { id: presentSql(item, element, nullValues), idType: element, weight: ONE };
-  const pair = pairSql(item);
+  const text = element === "VARCHAR" ? item : `CAST(${item} AS VARCHAR)`;
+  const pair = pairSql(text);
   return {
-    id: presentSql(`CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${item} END`, element, nullValues),
-    idType: element,
+    id: presentSql(`CASE WHEN ${pair.isPair} THEN ${pair.id} ELSE ${text} END`, "VARCHAR", nullValues),
+    idType: "VARCHAR",
     weight: { sql: `CASE WHEN ${pair.isPair} THEN ${pair.weight} ELSE '1' END`, reads: "numberText" },
   };
 }
