@@ -101,6 +101,16 @@ const MODELS: readonly { readonly kind: string; readonly [setting: string]: unkn
   { kind: "maskNet", embeddingDim: 4, features: EMBEDDED, blocks: { count: 2, units: 4 } },
   { kind: "mlp", embeddingDim: 4, features: ["user", "shops"], sequences, mlp },
   {
+    kind: "multiTower",
+    embeddingDim: 4,
+    towers: [
+      { features: ["user", "price"], mlp },
+      { features: ["item", "tags"], sequences: sequences.slice(2) },
+    ],
+    sequences: sequences.slice(1, 2),
+    final: mlp,
+  },
+  {
     kind: "wukong",
     embeddingDim: 4,
     sparse: { features: ["user", "key"], sequences: sequences.slice(1) },
