@@ -123,7 +123,7 @@ function matchReader(sqlType: string): MatchReader | undefined {
 }
 
 const READERS: Readonly<Record<string, MatchReader>> = {
-  DOUBLE: ([text]) => numberOf(text),
+  DOUBLE: ([text], form) => numberOf(text, form),
   FLOAT: ([text], form) => floatOf(text, form),
   BOOLEAN: ([text]) => truthOf(text),
   TIME: (match) => timeOfDay(match),
@@ -152,19 +152,20 @@ function enumReader(sqlType: string): TextReader {
   return (text) => (values.has(text) ? text : undefined);
 }
 
-function numberOf(text: string): number | typeof INEXACT {
+/** Features of numbers have a rule of their own for infinities. */
+function numberOf(text: string, form: TypedForm): number | typeof INEXACT {
   const number = numberValue(text)!;
-  if (!Number.isNaN(number)) return Number.isFinite(number) ? number : INEXACT;
+  if (!Number.isNaN(number)) return Number.isFinite(number) || form === "number" ? number : INEXACT;
   const infinity = text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return /inf/i.test(text) ? infinity : Number.NaN;
 }
 
 /** Features of numbers read the nearest number; others refuse integers that the type rounds. */
 function floatOf(text: string, form: TypedForm): number | typeof INEXACT {
-  const number = numberOf(text);
+  const number = numberOf(text, form);
   if (number === INEXACT) return INEXACT;
   const float = Math.fround(number);
-  if (Number.isFinite(number) && !Number.isFinite(float)) return INEXACT;
+  if (form !== "number" && Number.isFinite(number) && !Number.isFinite(float)) return INEXACT;
   const isRounded = /^[+-]?\d+(\.0*)?$/.test(text) && float !== number;
   return form !== "number" && isRounded ? INEXACT : float;
 }
