@@ -51,8 +51,9 @@ function configOf(name: string) {
       final: { hiddenUnits: [8] },
     },
     train: {
-      ...{ batchSize: 64, epochs: 1, threads: 1, checkpoint: { every: 2, keep: 100 } },
-      publish: { every: 2, to: join(folder, name, "versions"), keep: 100 },
+      // Every step, so that lines of the log do not depend on how long steps take.
+      ...{ batchSize: 64, epochs: 1, threads: 1, checkpoint: { every: 1, keep: 100 } },
+      publish: { every: 1, to: join(folder, name, "versions"), keep: 100 },
       optimizer: { dense: { kind: "adam" }, embedding: { kind: "adam" } },
     },
   });
