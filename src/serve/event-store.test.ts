@@ -111,3 +111,16 @@ it.each([
   expect(store.withHistory({ user: 1, at: second })["clicks.item"]).toEqual([1]);
   expect(store.withHistory({ user: 1, at: first })["clicks.item"]).toEqual([]);
 });
+
+it("reads times by the rules of training: texts that mean missing, white space, a decimal comma, and no infinities", () => {
+  const { config, features } = modelOf({ window: 1.5 });
+  const rules = { nullValues: ["NA"], trim: true, decimal: "," } as const;
+  const store = new EventStore({ config, features: { ...features, ...rules } }, "clicks");
+  const { POSITIVE_INFINITY, NEGATIVE_INFINITY } = Number;
+  const times = ["NA", POSITIVE_INFINITY, NEGATIVE_INFINITY, " 9,5 ", 11];
+  for (const [item, at] of times.entries()) store.add({ user: 1, at, item });
+  const itemsAt = (at: unknown) => store.withHistory({ user: 1, at })["clicks.item"];
+  expect(["NA", POSITIVE_INFINITY, "11,5 ", "11,0", "9,5"].map(itemsAt)).toEqual([[], [], [4], [3], []]);
+  for (const at of ["2026-01-31 08:15", " 2026-01-31T08:15:00Z "]) store.add({ user: 2, at, item: at });
+  expect(store.withHistory({ user: 2, at: " 2026-01-31 08:15:01 " })["clicks.item"]).toHaveLength(2);
+});

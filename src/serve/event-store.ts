@@ -1,8 +1,8 @@
 import type { Config } from "../config/config.js";
 import { ConfigError, DataError } from "../errors.js";
 import { canonicalText, refusalOfText } from "../features/canonical.js";
-import { type CellReader, cellReader, type RawRow } from "../features/encoder.js";
-import { type FittedFeatures, statedRules, textRulesOf } from "../features/fitted.js";
+import { cellReader, type RawRow } from "../features/encoder.js";
+import { type FittedFeatures, statedRules, type TextRules, textRulesOf } from "../features/fitted.js";
 import { instantOf, microsecondsWithin } from "../features/instant.js";
 import { numberValue, trimmedText } from "../features/values.js";
 import { showValue } from "../show-value.js";
@@ -13,8 +13,21 @@ export interface EventsModel {
   readonly features: FittedFeatures;
 }
 
+type EventTable = NonNullable<NonNullable<Config["data"]["source"]>["events"]>[string];
+
 /** Milliseconds since 1970, or numbers of the unit of training; large integers are exact. */
 type Time = number | bigint;
+
+/** Whose a row or an event is, and its time. */
+interface Moment {
+  readonly key: string;
+  readonly time: Time;
+  /** A unit of the window, in the unit of the time. */
+  readonly tick: number;
+}
+
+/** Undefined without a key or a time. @throws DataError if the time is none */
+type MomentReader = (row: RawRow) => Moment | undefined;
 
 /** The events of one key, oldest first; of equal times in the order in which they came. */
 interface Timeline {
@@ -27,11 +40,11 @@ interface Timeline {
  * the window, and the newest of them. Time and memory of a row follow the number of events that it gets.
  */
 export class EventStore {
-  private readonly table: NonNullable<NonNullable<Config["data"]["source"]>["events"]>[string];
+  private readonly table: EventTable;
   /** By column of rows, the column of events. */
   private readonly columns: ReadonlyMap<string, string>;
-  /** What keys and times mean, in rows and in events. */
-  private readonly reads: { readonly rows?: CellReader; readonly events?: CellReader };
+  private readonly momentOfRow: MomentReader;
+  private readonly momentOfEvent: MomentReader;
   private timelines = new Map<string, Timeline>();
 
   /**
@@ -51,7 +64,8 @@ export class EventStore {
     const trained = { ...textRulesOf(fitted), textTypes: undefined };
     const known = [...(fitted.nullValues ?? []), ...nullValues];
     const ofEvents = { ...trained, ...statedRules({ ...stated, nullValues: known }), textTypes };
-    this.reads = { rows: cellReader(fitted), events: cellReader(ofEvents) };
+    this.momentOfRow = momentReader(this.table, fitted);
+    this.momentOfEvent = momentReader(this.table, ofEvents);
     const own = fitted.features
       .flatMap(({ reading }) => reading.columns)
       .filter((column) => column.startsWith(prefix));
@@ -82,8 +96,9 @@ export class EventStore {
    * @throws DataError if its time is none
    */
   add(event: RawRow): void {
-    const [key, time] = this.momentOf(event, this.reads.events);
-    if (key === undefined || time === undefined) return;
+    const moment = this.momentOfEvent(event);
+    if (moment === undefined) return;
+    const { key, time } = moment;
     const { times, events } = this.timelines.get(key) ?? { times: [], events: [] };
     const at = firstAbove(times, time);
     times.splice(at, 0, time);
@@ -93,7 +108,7 @@ export class EventStore {
 
   /** @throws DataError if the time of an event is none */
   check(event: RawRow): void {
-    this.momentOf(event, this.reads.events);
+    this.momentOfEvent(event);
   }
 
   /** Forgets the events before a time, which no row needs any more. */
@@ -128,25 +143,29 @@ export class EventStore {
    * @throws DataError if its time is none
    */
   historyOf(row: RawRow): readonly RawRow[] {
-    const [key, time] = this.momentOf(row, this.reads.rows);
-    const timeline = key === undefined ? undefined : this.timelines.get(key);
-    if (timeline === undefined || time === undefined) return [];
+    const moment = this.momentOfRow(row);
+    const timeline = moment && this.timelines.get(moment.key);
+    if (moment === undefined || timeline === undefined) return [];
+    const { time, tick } = moment;
     const { window = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY } = this.table;
-    const ticks = isNumber(row[this.table.time]) ? window : 1000 * window;
+    const begin = firstAtLeast(timeline.times, before(time, tick * window));
     const end = firstAtLeast(timeline.times, time);
-    return timeline.events.slice(Math.max(firstAtLeast(timeline.times, before(time, ticks)), end - max), end);
+    return timeline.events.slice(Math.max(begin, end - max), end);
   }
+}
 
-  private momentOf(
-    row: RawRow,
-    read: CellReader | undefined,
-  ): [key: string | undefined, time: Time | undefined] {
-    const { by, time } = this.table;
-    const key = read ? read(row[by], by, { as: "other" }) : row[by];
-    const text = canonicalText(key);
-    if (text !== undefined && refusalOfText(text) !== 0) return [undefined, undefined];
-    return [text, timeOf(row[time], time)];
-  }
+/** @param rules what texts mean in training */
+function momentReader({ by, time }: EventTable, rules: TextRules): MomentReader {
+  const readKey = cellReader(rules);
+  // Of any type that has times: one that is finer than the type of the column is still before or after others.
+  const readTime = cellReader({ ...rules, textTypes: undefined });
+  return (row) => {
+    const key = canonicalText(readKey ? readKey(row[by], by, { as: "other" }) : row[by]);
+    const value = readTime ? readTime(row[time], time, { as: "number" }) : row[time];
+    const found = timeOf(value, time);
+    if (key === undefined || refusalOfText(key) !== 0 || found === undefined) return undefined;
+    return { key, time: found, tick: isNumber(value) ? 1 : 1000 };
+  };
 }
 
 const isNumber = (value: unknown) => !(value instanceof Date) && !Number.isNaN(numberValue(value));
@@ -166,7 +185,7 @@ function timeOf(value: unknown, column: string): Time | undefined {
   const time = value instanceof Date ? value.getTime() : (numberValue(value) ?? Number.NaN);
   const isText = Number.isNaN(time) && typeof value === "string";
   const found = isText ? instantOf(value) + microsecondsWithin(value) / 1000 : time;
-  if (!Number.isNaN(found)) return found;
+  if (Number.isFinite(found)) return found;
   if (typeof value !== "string") return undefined;
   throw new DataError({
     what: `the value of ${column} is no time`,
