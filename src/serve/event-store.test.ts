@@ -73,7 +73,8 @@ it("has nothing for a row or of an event without a key or a time, and refuses wh
   expect(store.withHistory({ user: null, at: 3 })).toMatchObject({ "clicks.item": [] });
   expect(store.withHistory({ user: 1, at: 3 })).toMatchObject({ "clicks.item": [2] });
   expect(() => store.add({ user: 1, at: "soon" })).toThrow(/the value of at is no time/);
-  expect(() => new EventStore(modelOf(), "views")).toThrow(/one of clicks/);
+  for (const name of ["views", "toString"])
+    expect(() => new EventStore(modelOf(), name)).toThrow(/one of clicks/);
 });
 
 it("has the keys of training: texts that mean nobody, white space, and numbers with a type", () => {

@@ -57,7 +57,7 @@ export class EventStore {
   ) {
     const { source, train } = config.data;
     const tables = (source ?? train)?.events ?? {};
-    if (tables[sequence] === undefined) throw noTable(sequence, Object.keys(tables));
+    if (!Object.hasOwn(tables, sequence)) throw noTable(sequence, Object.keys(tables));
     this.table = tables[sequence];
     const prefix = `${sequence}.`;
     const { types: textTypes, nullValues = [], ...stated } = this.table;

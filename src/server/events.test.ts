@@ -123,6 +123,7 @@ describe("a server with events", () => {
     expect(document.paths["/v1/events"].post).toBeDefined();
     for (const [body, what] of [
       [{ views: [] }, /no store of events/],
+      [{ toString: [{ user: 1, at: 1 }] }, /no store of events/],
       [{ clicks: 3 }, /no lists of events/],
       [{ clicks: [{ user: 1, at: 1 }, 4] }, /no lists of events/],
       [{ clicks: [{ user: 1, at: "soon" }] }, /is no time/],

@@ -49,7 +49,9 @@ export class ServedModels {
 
   /** The stores of a sequence, one for each model that has it. */
   storesOf(sequence: string): EventStore[] {
-    const stores = this.all.flatMap(({ current: { predictor } }) => predictor.events[sequence] ?? []);
+    const stores = this.all.flatMap(({ current: { predictor } }) =>
+      Object.hasOwn(predictor.events, sequence) ? [predictor.events[sequence]] : [],
+    );
     if (stores.length > 0) return stores;
     throw new DataError({
       what: "there is no store of events for this sequence",
