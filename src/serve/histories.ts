@@ -77,10 +77,12 @@ function withHistory(cells: PlacedCells, store: EventStore): PlacedCells {
  * @param columns of the model
  */
 export function withRankedHistories(
-  { shared, items, k }: CheckedRequest,
+  request: CheckedRequest,
   stores: readonly EventStore[],
   columns: readonly string[],
 ): CheckedRequest {
+  if (stores.length === 0) return request;
+  const { shared, items, k } = request;
   const ofUser = stores.filter(({ moment }) => moment.every((name) => Object.hasOwn(shared, name)));
   const all = ofUser.reduce<RawRow>((known, store) => store.withHistory(known), shared);
   const kept = Object.entries(all).filter(([name]) => columns.includes(name));
