@@ -21,9 +21,20 @@ export function instantOf(text: string): number {
   return date.getTime() + seconds * 1000 + Number(fraction.slice(0, 3).padEnd(3, "0"));
 }
 
-/** The microseconds of a text beyond its {@link instantOf}, from 0 to 999; finer digits do not count. */
-export function microsecondsWithin(text: string): number {
-  const fraction = ISO_TIME.exec(text)?.[7] ?? "";
+/** A Date with its microseconds, from 0 to 999, which compare; features read times to the millisecond. */
+export class PreciseDate extends Date {
+  constructor(
+    milliseconds: number,
+    readonly microseconds: number,
+  ) {
+    super(milliseconds);
+  }
+}
+
+/** The microseconds of a text beyond its {@link instantOf}, or of a Date, from 0 to 999; finer digits do not count. */
+export function microsecondsWithin(time: string | Date): number {
+  if (time instanceof Date) return time instanceof PreciseDate ? time.microseconds : 0;
+  const fraction = ISO_TIME.exec(time)?.[7] ?? "";
   return Number(fraction.slice(3, 6).padEnd(3, "0"));
 }
 

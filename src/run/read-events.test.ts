@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { resolveConfig } from "../config/config.js";
 import { fitFeatures } from "../features/fit.js";
+import { microsecondsWithin } from "../features/instant.js";
 import { readEvents } from "./read-events.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-read-events-"));
@@ -44,5 +45,16 @@ it("keeps all digits of whole numbers", async () => {
   writeFileSync(path, '{"user":9007199254740993,"at":5,"item":3,"price":2}\n');
   expect(await readEvents(modelOf({ format: "json" }), "clicks", path)).toEqual([
     { user: "9007199254740993", at: "5", item: "3", price: "2" },
+  ]);
+});
+
+it("keeps microseconds, also before 1970", async () => {
+  const path = join(folder, "precise.csv");
+  const times = ["2026-01-31 08:15:00.250107", "1969-12-31 23:59:59.999999"];
+  writeFileSync(path, ["user,at,item,price", ...times.map((at) => `u,${at},a,1`)].join("\n"));
+  const dates = (await readEvents(modelOf({}), "clicks", path)).map(({ at }) => at as Date);
+  expect(dates.map((date) => [date.toISOString(), microsecondsWithin(date)])).toEqual([
+    ["2026-01-31T08:15:00.250Z", 107],
+    ["1969-12-31T23:59:59.999Z", 999],
   ]);
 });

@@ -1,5 +1,4 @@
 import { rmSync } from "node:fs";
-import type { EventTableConfig } from "../data/data-config.js";
 import { scratchDirectory } from "../data/pack/owned-directory.js";
 import { columnWants } from "../data/source/column-query.js";
 import { demandOfEvents } from "../data/source/demand.js";
@@ -7,6 +6,7 @@ import { Duck, quoteName, type SourceColumn } from "../data/source/duckdb.js";
 import { openSource, type Source } from "../data/source/source.js";
 import { microsecondsSql } from "../features/canonical.js";
 import type { RawRow } from "../features/encoder.js";
+import { PreciseDate } from "../features/instant.js";
 import { integerType, isInstantType } from "../features/sql-types.js";
 import type { TrainedModel } from "../saved/model.js";
 
@@ -20,27 +20,24 @@ export async function readEvents(
   sequence: string,
   path: string,
 ): Promise<RawRow[]> {
-  const { path: _, rows: __, ...table } = (data.source ?? data.train)?.events?.[sequence] ?? {};
-  if (!("by" in table)) return [];
+  const tables = (data.source ?? data.train)?.events ?? {};
+  if (!Object.hasOwn(tables, sequence)) return [];
+  const table = tables[sequence];
   const readings = features.features.map(({ reading }) => reading);
-  const demand = demandOfEvents(
-    { wants: columnWants(readings, []), sql: [] },
-    sequence,
-    table as EventTableConfig,
-  );
+  const demand = demandOfEvents({ wants: columnWants(readings, []), sql: [] }, sequence, table);
   const scratch = scratchDirectory();
   const duck = await Duck.open(scratch);
   try {
     const where = `--events ${sequence}`;
-    const source = await openSource(duck, { ...table, path }, where, demand, scratch);
-    return await valuesOf(duck, source, [...new Set([...demand.wants.keys(), table.time!])]);
+    const source = await openSource(duck, { ...table, rows: undefined, path }, where, demand, scratch);
+    return await valuesOf(duck, source, [...new Set([...demand.wants.keys(), table.time])]);
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** Whole numbers are texts of their digits, because JavaScript's numbers lose some; dates and times are Dates. */
+/** Whole numbers are texts of their digits, because JavaScript's numbers lose some; dates and times are Dates with their microseconds. */
 async function valuesOf(duck: Duck, source: Source, names: readonly string[]): Promise<RawRow[]> {
   const columns = names.flatMap((name) => source.columns.find((column) => column.name === name) ?? []);
   const list = columns.map((column) => valueSql(column)).join(", ");
@@ -54,10 +51,12 @@ async function valuesOf(duck: Duck, source: Source, names: readonly string[]): P
 function valueSql({ name, type }: SourceColumn): string {
   const column = quoteName(name);
   if (integerType(type)) return `to_json(CAST(${column} AS VARCHAR))`;
-  if (isInstantType(type)) return `to_json(epoch_us(${microsecondsSql(column, type)}) / 1000)`;
+  if (isInstantType(type)) return `to_json(epoch_us(${microsecondsSql(column, type)}))`;
   return `to_json(${column})`;
 }
 
 function jsValue(value: unknown, type: string): unknown {
-  return value !== null && isInstantType(type) ? new Date(value as number) : value;
+  if (value === null || !isInstantType(type)) return value;
+  const milliseconds = Math.floor((value as number) / 1000);
+  return new PreciseDate(milliseconds, (value as number) - 1000 * milliseconds);
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../config/config.js";
 import { fitFeatures } from "../features/fit.js";
+import { PreciseDate } from "../features/instant.js";
 import { EventStore } from "./event-store.js";
 
 function modelOf(limits: { window?: number; max?: number } = {}) {
@@ -103,6 +104,7 @@ it("has the keys of training: texts that mean nobody, white space, and numbers w
 
 it.each([
   ["microseconds", "2001-01-31 08:15:00.250100", "2001-01-31 08:15:00.250900"],
+  ["microseconds of files", new PreciseDate(1e12, 100), new PreciseDate(1e12, 900)],
   ["large integers", 1700000000000000004n, 1700000000000000005n],
   ["texts of large integers", "1700000000000000004", "1700000000000000005"],
 ])("tells times apart that differ in %s", (_, first, second) => {

@@ -182,9 +182,8 @@ function timeOf(value: unknown, column: string): Time | undefined {
     return undefined;
   if (typeof value === "bigint" || (typeof value === "string" && /^\s*[+-]?\d{16,}\s*$/.test(value)))
     return BigInt(value);
-  const time = value instanceof Date ? value.getTime() : (numberValue(value) ?? Number.NaN);
-  const isText = Number.isNaN(time) && typeof value === "string";
-  const found = isText ? instantOf(value) + microsecondsWithin(value) / 1000 : time;
+  const number = value instanceof Date ? Number.NaN : (numberValue(value) ?? Number.NaN);
+  const found = Number.isNaN(number) ? instantIn(value) : number;
   if (Number.isFinite(found)) return found;
   if (typeof value !== "string") return undefined;
   throw new DataError({
@@ -194,6 +193,12 @@ function timeOf(value: unknown, column: string): Time | undefined {
     expected: "a Date, a text such as 2026-01-31T08:15:00Z, or a number of the unit of training",
     next: "Give the time as in the training data, or null if it is not known.",
   });
+}
+
+function instantIn(value: unknown): number {
+  if (typeof value !== "string" && !(value instanceof Date)) return Number.NaN;
+  const milliseconds = typeof value === "string" ? instantOf(value) : value.getTime();
+  return milliseconds + microsecondsWithin(value) / 1000;
 }
 
 /** The number of ascending times below a limit. */
