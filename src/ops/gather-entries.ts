@@ -1,6 +1,6 @@
 import { asFp32, type BagValue, defineOp, type Op } from "../graph/op.js";
 import { fp32, width } from "../graph/tensor.js";
-import { checkShapes, isRows } from "./check.js";
+import { checkShapes, isRows, isSequenceBag } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 import { FROM_LAST, type From } from "./entry-places.js";
 import { isOfBag } from "./segment-sum.js";
@@ -58,7 +58,7 @@ export const scatterEntries: Op<{ from: From }> = defineOp({
   cost: ({ shapes: [y, places, bag, out] }) => once(sizeOf(y), [y, places, bag, out]),
   infer([y, places, bag]) {
     const isLines = isRows(y, 3) && isRows(places, 2) && y.shape[0] === "B" && places.shape[0] === "B";
-    const ok = isLines && y.shape[1] === width(places) && bag.entries !== undefined;
+    const ok = isLines && y.shape[1] === width(places) && isSequenceBag(bag);
     checkShapes(ok, "scatterEntries", "y [B, N, D], places [B, N], the bag of a sequence [B]", [
       y,
       places,
