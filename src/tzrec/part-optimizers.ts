@@ -9,7 +9,7 @@ import { denseOptimizer, type MappedDense } from "./map-optimizers.js";
 import type { Section } from "./section.js";
 import { originOf } from "./weight-names.js";
 
-type GroupOfEncoders = ImportedModel["groupOf"];
+type GroupOf = ImportedModel["groupOf"];
 type Override = NonNullable<NonNullable<TrainInput["optimizer"]>["overrides"]>[number];
 
 /** An optimizer of the dense weights whose whole names in TorchEasyRec match a regular expression. */
@@ -43,11 +43,7 @@ function patternOf(part: Section): RegExp {
  * The same as overrides, which name Pairloom's parameters one by one.
  * @param config without the overrides
  */
-export function overridesOf(
-  parts: readonly PartOptimizer[],
-  config: Config,
-  groupOf: GroupOfEncoders,
-): Override[] {
+export function overridesOf(parts: readonly PartOptimizer[], config: Config, groupOf: GroupOf): Override[] {
   if (parts.length === 0) return [];
   const names = trainedNames(config, groupOf);
   return parts.flatMap(({ section, pattern, optimizer, l2 }, i) => {
@@ -61,7 +57,7 @@ export function overridesOf(
 }
 
 /** The dense weights of the model, and their names in TorchEasyRec. */
-function trainedNames(config: Config, groupOf: GroupOfEncoders): Map<string, string> {
+function trainedNames(config: Config, groupOf: GroupOf): Map<string, string> {
   const graph = inferenceGraph(specOf(config, configuredFeatureInfos(config.features)));
   const dense = parametersOf(graph).filter(({ role }) => role === "dense");
   const all = new Set(parametersOf(graph).map(({ name }) => name));
@@ -73,7 +69,7 @@ function nameThere(
   name: string,
   config: Config,
   all: ReadonlySet<string>,
-  groupOf: GroupOfEncoders,
+  groupOf: GroupOf,
 ): string | undefined {
   const [, feature, part = "scale"] =
     /^dense_embeddings\.(.+?)(?:\.(scale|mix|meta))?\.weight$/.exec(name) ?? [];
