@@ -1,27 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
 import { findLatest } from "../../checkpoint/index.js";
 import { numbersOf } from "../../checkpoint/testing.js";
 import { resolveConfig } from "../../config/config.js";
-import { selectBackend } from "../../saved/backend.js";
 import { trainRun } from "../train-run.js";
 import { continueRun } from "./continue-run.js";
+import { inTemporaryFolder, runIn } from "./testing.js";
 
 /* A run that goes on with histories from a table of events learns what one with the same histories in its rows learns. */
 
-const { backend } = selectBackend();
-let folder: string;
-const before = process.cwd();
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "pairloom-continue-events-"));
-  process.chdir(folder);
-});
-afterAll(() => {
-  process.chdir(before);
-  rmSync(folder, { recursive: true, force: true });
-});
+inTemporaryFolder();
 
 type Kind = "events" | "lists";
 
@@ -85,14 +73,7 @@ const writeClicks = (day: number) =>
 
 it("as of the time of each row, also where the table has grown since", async () => {
   const kinds: readonly Kind[] = ["events", "lists"];
-  const run = (kind: Kind) => ({
-    config: config(kind),
-    runDir: `${kind}/run`,
-    backend,
-    signal: new AbortController().signal,
-    untilEnd: true,
-    listener: () => undefined,
-  });
+  const run = (kind: Kind) => runIn(kind, config(kind));
   for (const kind of kinds) mkdirSync(kind);
   writeClicks(0);
   writeDay(0);

@@ -1,29 +1,18 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { listCheckpoints } from "../../checkpoint/index.js";
 import { numbersOf } from "../../checkpoint/testing.js";
 import { type Config, resolveConfig } from "../../config/config.js";
-import { selectBackend } from "../../saved/backend.js";
 import type { RunEvent } from "../run-event.js";
 import { trainRun } from "../train-run.js";
 import { continueRun } from "./continue-run.js";
+import { inTemporaryFolder, runIn } from "./testing.js";
 
 /** A run that goes on, killed at any of its events, ends with the bytes of one that was never stopped. */
 
-const { backend } = selectBackend();
-let folder: string;
-const before = process.cwd();
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "pairloom-continue-"));
-  process.chdir(folder);
-});
-afterAll(() => {
-  process.chdir(before);
-  rmSync(folder, { recursive: true, force: true });
-});
+inTemporaryFolder();
 
 class Killed extends Error {}
 
@@ -74,14 +63,7 @@ function day(number: number, count: number): string {
   return `user,item,price,clicked\n${rows.join("\n")}\n`;
 }
 
-const run = (name: string, listener: (event: RunEvent) => void = () => undefined) => ({
-  config: config(name),
-  runDir: `${name}/run`,
-  backend,
-  signal: new AbortController().signal,
-  untilEnd: true,
-  listener,
-});
+const run = (name: string, listener?: (event: RunEvent) => void) => runIn(name, config(name), listener);
 
 async function firstTraining(name: string): Promise<void> {
   mkdirSync(name);
