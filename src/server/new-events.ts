@@ -8,7 +8,7 @@ import { refusing, tooManyRows } from "./refusals.js";
 import type { ServedModels } from "./served-models.js";
 import type { Limits } from "./settings.js";
 
-export const EVENTS_PATH = "/v1/events";
+const EVENTS_PATH = "/v1/events";
 
 /** `POST /v1/events`: new events of sequences, for all processes of the server. */
 export function addEventsRoute(
