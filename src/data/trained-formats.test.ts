@@ -112,7 +112,7 @@ it("fractions have the type of training", async () => {
   const fractions = ["0.5", "2.25", "0.1"];
   const written = [
     ...(await inParquet(["DOUBLE", "FLOAT", "DECIMAL(10,2)", "DECIMAL(20,3)"], fractions)),
-    text("csv", ["0.50", "2.25", "00.10"]),
+    text("csv", ["0.50", "2.25", "1e-1"]),
     text("jsonl", fractions),
   ];
   expect(await compare(written)).toEqual({ differences: [], refused: [] });

@@ -11,7 +11,12 @@ export interface TypeTexts {
   readonly read: string;
   /** Those of which the type keeps every digit and the instant. */
   readonly exact: string;
+  /** Numbers with an exponent that are read too. The type keeps them if they have at most {@link DOUBLE_DIGITS} digits. */
+  readonly scientific?: string;
 }
+
+/** A double holds any decimal with so many digits. */
+export const DOUBLE_DIGITS = 15;
 
 /** A word in any letter case. */
 const word = (text: string) => text.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
@@ -62,10 +67,11 @@ const EXACT_TEXTS: Readonly<Record<string, string>> = {
   "TIME WITH TIME ZONE": clockText("[0-9]{1,6}", OFFSET),
 };
 
-/** Numbers without an exponent: DuckDB rounds some with one. */
+/** DuckDB rounds some numbers with an exponent wrongly, so these are apart. */
 function decimalTexts(scale: number, signed: boolean): TypeTexts {
   const sign = signed ? "[+-]?" : "[+]?";
   return {
+    scientific: `${sign}(?:[0-9]{1,15}|[0-9]\\.[0-9]{0,14})[eE][+-]?[0-9]{1,2}`,
     read: `${sign}(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)`,
     exact: `${sign}(?:[0-9]+(?:\\.[0-9]{0,${scale}}0*)?${scale > 0 ? `|\\.[0-9]{1,${scale}}0*` : ""})`,
   };

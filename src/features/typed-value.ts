@@ -6,7 +6,7 @@ import {
   isInstantType,
   listElement,
 } from "./sql-types.js";
-import { FALSE, TRUE, type TypeTexts, textsOf } from "./type-texts.js";
+import { DOUBLE_DIGITS, FALSE, TRUE, type TypeTexts, textsOf } from "./type-texts.js";
 import { isList, numberValue, trimmedText } from "./values.js";
 
 /** Values of requests in columns that files have as values of a SQL type: both give features the same value. */
@@ -106,11 +106,30 @@ function textReader(sqlType: string): TextReader | undefined {
   if (read === undefined) return undefined;
   const texts = textsOf(sqlType)!;
   const [exact, readable] = [texts.exact, texts.read].map((pattern) => new RegExp(`^(?:${pattern})$`));
+  const scientific = texts.scientific === undefined ? undefined : new RegExp(`^(?:${texts.scientific})$`);
+  const readScientific = scientificReader(sqlType, exact, read);
   return (text, form) => {
     const match = exact.exec(text);
     if (match) return read(match, form);
+    if (scientific?.test(text)) return readScientific(text);
     return readable.test(text) ? INEXACT : undefined;
   };
+}
+
+/** A number with an exponent, if the exact type keeps it and it has no more digits than a double holds. */
+function scientificReader(sqlType: string, exact: RegExp, read: MatchReader): (text: string) => unknown {
+  const limit = Number(`1e${DOUBLE_DIGITS - (decimalType(sqlType)?.scale ?? 0)}`);
+  return (text) => {
+    const match = Math.abs(Number(text)) < limit ? exact.exec(withoutExponent(text)) : null;
+    return (match && read(match, "other")) ?? INEXACT;
+  };
+}
+
+function withoutExponent(text: string): string {
+  const [, sign, whole, fraction = "", exponent] = /^([+-]?)(\d+)(?:\.(\d*))?[eE](.*)$/.exec(text)!;
+  const point = whole.length + Number(exponent);
+  const digits = `${"0".repeat(Math.max(0, -point))}${whole}${fraction}`.padEnd(point, "0");
+  return `${sign}${digits.slice(0, Math.max(0, point)) || "0"}.${digits.slice(Math.max(0, point))}`;
 }
 
 function matchReader(sqlType: string): MatchReader | undefined {
@@ -184,7 +203,8 @@ function decimalOf(text: string, { digits, scale }: DecimalType): number | strin
   if (whole.length > digits - scale) return undefined;
   const plain = `${whole || "0"}${fraction && `.${fraction}`}`;
   const signed = sign === "-" && /[1-9]/.test(plain) ? `-${plain}` : plain;
-  return whole.length + fraction.length <= 15 ? Number(signed) : signed;
+  const significant = `${whole}${fraction}`.replace(/^0+/, "");
+  return significant.length <= DOUBLE_DIGITS ? Number(signed) : signed;
 }
 
 /** A time of day as DuckDB writes it, to the microsecond. */

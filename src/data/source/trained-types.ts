@@ -1,6 +1,6 @@
 import { DataError } from "../../errors.js";
-import { isFloatType } from "../../features/sql-types.js";
-import { textsOf } from "../../features/type-texts.js";
+import { decimalType, isFloatType } from "../../features/sql-types.js";
+import { DOUBLE_DIGITS, textsOf } from "../../features/type-texts.js";
 import { trimmedSql, truthSql } from "../../features/values.js";
 import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
@@ -101,7 +101,20 @@ function textAs(column: string, to: string): string {
   const text = trimmedSql(column);
   const texts = textsOf(to);
   const isText = texts === undefined ? `${text} <> ''` : matchesSql(text, texts.read);
-  return `CASE WHEN ${isText} THEN TRY_CAST(${text} AS ${to}) END`;
+  const scientific = texts?.scientific
+    ? ` WHEN ${matchesSql(text, texts.scientific)} THEN ${roundedSql(text, to)}`
+    : "";
+  return `CASE WHEN ${isText} THEN TRY_CAST(${text} AS ${to})${scientific} END`;
+}
+
+/** A number as the nearest one of an exact type. */
+const roundedSql = (text: string, to: string) => `TRY_CAST(TRY_CAST(${text} AS DOUBLE) AS ${to})`;
+
+/** SQL that is true for a number with an exponent that an exact type keeps: a double holds as many digits. */
+function isKeptSql(text: string, to: string): string {
+  const limit = `1e${DOUBLE_DIGITS - (decimalType(to)?.scale ?? 0)}`;
+  const again = `TRY_CAST(CAST(${roundedSql(text, to)} AS VARCHAR) AS DOUBLE)`;
+  return `abs(TRY_CAST(${text} AS DOUBLE)) < ${limit} AND ${again} = TRY_CAST(${text} AS DOUBLE)`;
 }
 
 function convertedText(column: string, to: string, want: Want): Converted {
@@ -120,7 +133,12 @@ const matchesSql = (text: string, pattern: string) => `regexp_full_match(${text}
 function changedText(column: string, to: string, isNearest: boolean): string {
   const [read, text, texts] = [textAs(column, to), trimmedSql(column), textsOf(to)];
   if (texts === undefined) return "false";
-  if (!isFloatType(to)) return `(${matchesSql(text, texts.read)} AND NOT ${matchesSql(text, texts.exact)})`;
+  if (!isFloatType(to)) {
+    const isOther = `${matchesSql(text, texts.read)} AND NOT ${matchesSql(text, texts.exact)}`;
+    if (texts.scientific === undefined) return `(${isOther})`;
+    const isRounded = `${matchesSql(text, texts.scientific)} AND (${isKeptSql(text, to)}) IS NOT TRUE`;
+    return `(${isOther} OR ${isRounded})`;
+  }
   // Features of numbers have a rule of their own for infinities.
   if (isNearest) return "false";
   const isTooLarge = `isinf(${read}) AND ${matchesSql(text, ".*[0-9].*")}`;
@@ -165,10 +183,12 @@ export async function inexactTexts(
   const checked = checksOf(conversions);
   if (checked.length === 0) return new Set();
   const found = checked.map((conversion) => {
-    const { name, to, want, misfit } = conversion;
+    const { name, to, want } = conversion;
+    const { sql, changed } = converted(conversion);
     const text = trimmedSql(textToRead(quoteName(name), to, want));
-    const isUnread = `${text} <> '' AND ${convertedSql(conversion)} IS NULL`;
-    return `bool_or((${misfit}) OR ${text} <> ${quoteName(name)} OR ${isUnread})`;
+    const { scientific } = textsOf(to) ?? {};
+    const isOwn = scientific ? `OR ${matchesSql(text, scientific)}` : "";
+    return `bool_or(${text} <> ${quoteName(name)} OR ${text} <> '' AND (${sql} IS NULL OR ${changed} ${isOwn}))`;
   });
   const [row] = await duck.rows(`SELECT ${found} FROM (${texts})`, where);
   const unfit = checked.filter((_, i) => row[i] === "true");
