@@ -109,7 +109,8 @@ class Board {
       if (block.bytes != room.bytes)
         return fail("rank " + std::to_string(rank) + " expects " + std::to_string(room.bytes) + " bytes of rank " +
                     std::to_string(from) + ", which sends " + std::to_string(block.bytes));
-      if (room.bytes > 0) std::memmove(room.data, block.data, room.bytes);
+      // The root of a broadcast has its bytes already, and others read them.
+      if (room.bytes > 0 && room.data != block.data) std::memmove(room.data, block.data, room.bytes);
     }
   }
 
