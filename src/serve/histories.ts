@@ -1,5 +1,6 @@
+import { DataError } from "../errors.js";
 import type { RawRow } from "../features/encoder.js";
-import { type PlacedCells, withShared } from "./cells.js";
+import { hasColumn, type PlacedCells, withShared } from "./cells.js";
 import { EventStore, type EventsModel } from "./event-store.js";
 import type { CheckedRequest } from "./rank.js";
 
@@ -52,6 +53,26 @@ export class Histories {
       columns: [...new Set([...columns.filter((column) => !filled.has(column)), ...moments])],
       stores,
     };
+  }
+}
+
+/**
+ * Refuses a list of rows of which the first has no list of a store and others have: they would get the history of the store.
+ * @param name of the rows, for messages
+ */
+export function refuseSomeLists(given: unknown, stores: readonly EventStore[], name: string): void {
+  if (stores.length === 0 || !Array.isArray(given)) return;
+  const names = stores.flatMap(({ columnNames }) => columnNames);
+  for (const [i, row] of given.entries()) {
+    const own = names.find((column) => hasColumn(row, column));
+    if (own !== undefined)
+      throw new DataError({
+        what: "some rows have their histories, and others get them from a store of events",
+        where: `${name}[${i}]`,
+        got: `${own} in this row, but not in the first one`,
+        expected: "either of them in all rows",
+        next: "Score these rows in two requests.",
+      });
   }
 }
 

@@ -12,7 +12,7 @@ import type { Task } from "../train/task.js";
 import { cellsOf, hasColumn, type PlacedCells, type Rows, withShared } from "./cells.js";
 import { encodeOrRefuse } from "./encode.js";
 import type { EventStore } from "./event-store.js";
-import { Histories, withHistories, withRankedHistories } from "./histories.js";
+import { Histories, refuseSomeLists, withHistories, withRankedHistories } from "./histories.js";
 import { OncePlans } from "./once-plans.js";
 import { bestFirst, checkRankRequest, type RankedItem, type RankRequest } from "./rank.js";
 import { logitsOf } from "./run-model.js";
@@ -95,6 +95,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
   /** Scores before the sigmoid or softmax, [rows, outputs]; enough for ranking. */
   logits(rows: Rows<Row>): Float32Array {
     const { columns, stores } = this.histories.asked(this.columns, (name) => hasColumn(rows, name));
+    refuseSomeLists(rows, stores, "rows");
     return this.score(withHistories(cellsOf(rows, columns, "rows"), stores));
   }
 
@@ -108,6 +109,7 @@ export class Predictor<Row = Readonly<Record<string, unknown>>, Label extends st
     const isGiven = (name: string) =>
       [request?.user, request?.context, request?.items].some((part) => hasColumn(part, name));
     const { columns, stores } = this.histories.asked(this.columns, isGiven);
+    refuseSomeLists(request?.items, stores, "items");
     const asked = checkRankRequest(request, columns);
     const { shared, items, k } = withRankedHistories(asked, stores, this.columns);
     const output = this.outputToRankBy(request.by);

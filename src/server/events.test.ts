@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { load } from "../serve/load.js";
 import type { Predictor } from "../serve/predictor.js";
 import { saveInitial } from "../serve/testing.js";
+import { ScoringQueue } from "./scoring-queue.js";
+import { DEFAULT_LIMITS } from "./settings.js";
 import { get, post, type Served, serveModels } from "./testing.js";
 
 /* Callers name a user and a time; the store of events gives the history that they would have sent. */
@@ -71,6 +73,18 @@ describe("a loaded model with events", () => {
     expect(model.predict(EXPLICIT)).toEqual(expected);
     expect(model.rowColumns).toEqual(expect.arrayContaining(["user", "at", "item"]));
     expect(() => model.predict([{ user: 1, item: "c" }])).toThrow(/at/);
+  });
+
+  it("keeps the lists of a request that is scored together with another", async () => {
+    const model = await load(folder, { events: { clicks: CLICKS } });
+    const own = { user: 1, ...EXPLICIT[2] };
+    const queue = new ScoringQueue(DEFAULT_LIMITS, () => undefined);
+    const version = { name: "main", predictor: model };
+    const scored = [[ROWS[0]], [own]].map((rows) => queue.predict(version, rows, 1));
+    expect(await Promise.all(scored)).toEqual([plain.predict([EXPLICIT[0]]), plain.predict([EXPLICIT[2]])]);
+    expect(() => model.predict([ROWS[0], own])).toThrow(/^rows\[1\]: some rows have their histories/);
+    const items = [{ item: "c" }, { item: "d", "clicks.item": [] }];
+    expect(() => model.rank({ user: { user: 1, at: 35 }, items })).toThrow(/^items\[1\]: some rows/);
   });
 
   it("ranks items for a user, and sees events that are added", async () => {
