@@ -17,7 +17,8 @@ namespace {
 constexpr uint32_t kRows = 50, kWidth = 1, kBatch = 64;
 using O = Opcode;
 
-// Looks up rows that two ranks share, and returns their gradients, which are the rows themselves.
+// Looks up rows that two ranks share, or of which both have all, and returns their gradients, which are the rows
+// themselves.
 struct SharedLookup {
   uint64_t table_rows = kRows;
   DType ids = DType::kId;
@@ -28,7 +29,15 @@ struct SharedLookup {
   Operand out = builder.batch({kWidth});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
   double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0;
-  bool reads_table = false, returns_ids = false;
+  bool reads_table = false, returns_ids = false, tells = false;
+  Operand told{};
+
+  // Each rank has all rows.
+  void copy() {
+    copies = 1;
+    tells = reads_table = true;
+    told = builder.buffer(Space::kBatch, {1}, ids);
+  }
 
   std::vector<uint8_t> bytes() {
     builder.stage(StageKind::kTile);
@@ -36,11 +45,12 @@ struct SharedLookup {
     builder.stage(StageKind::kFixed);
     builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn, copies});
     builder.stage(StageKind::kExchange);
-    builder.add(O::kFetchRows, {table, local, rows}, {route});
+    if (tells) builder.add(O::kTellRows, {id, local, told}, {route});
+    else builder.add(O::kFetchRows, {table, local, rows}, {route});
     builder.stage(StageKind::kTile);
-    builder.add(O::kEmbedding, {reads_table ? table : rows, local, out});
+    builder.add(O::kEmbedding, {reads_table ? table : rows, tells ? told : local, out});
     builder.stage(StageKind::kExchange);
-    builder.add(O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
+    builder.add(tells ? O::kFoldRows : O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
     builder.stage(StageKind::kFixed);
     builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
     builder.output(out);
@@ -86,7 +96,7 @@ struct Run {
 };
 
 // A step of rank 0, to whom the other rank sends these counts and this id.
-Run run_with(uint32_t rows, uint32_t sums, uint32_t id) {
+Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false) {
   const auto ranks = std::make_shared<Forged>([=](uint32_t call, char* bytes, uint64_t size) {
     const uint32_t counts[] = {rows, sums};
     if (call == 0) std::memcpy(bytes, counts, sizeof counts);
@@ -95,7 +105,9 @@ Run run_with(uint32_t rows, uint32_t sums, uint32_t id) {
   Run run;
   run.table.assign(size_t{kRows} * kWidth, 1.0f);  // all rows are in the slots of rank 0
   std::vector<ParameterMemory> memory{std::span<float>(run.table)};
-  Executor executor(decode(SharedLookup().bytes()), memory, 1, {}, ranks);
+  SharedLookup lookup;
+  if (copied) lookup.copy();
+  Executor executor(decode(lookup.bytes()), memory, 1, {}, ranks);
   std::vector<int32_t> ids(kBatch, 7);
   std::vector<float> out(size_t{kBatch} * kWidth);
   const float rate = 0.5f;
@@ -209,6 +221,15 @@ TEST(what_other_ranks_ask_for_is_checked) {
   for (const auto& [rows, sums, id] :
        {std::array<uint32_t, 3>{1, 1, kRows}, {1, 1, 0xffffffff}, {1, 0, 3}, {1, 2, 3}}) {
     const Run run = run_with(rows, sums, id);
+    CHECK_EQ(run.error, "a rank asked for rows that this rank does not have");
+    CHECK(run.table == std::vector<float>(size_t{kRows} * kWidth, 1.0f));
+  }
+}
+
+TEST(what_other_ranks_tell_of_copies_is_checked) {
+  CHECK_EQ(run_with(1, 1, 3, true).error, "nothing");
+  for (const auto& [rows, sums, id] : {std::array<uint32_t, 3>{1, 1, kRows}, {1, 2, 3}, {1 << 22, 0, 3}}) {
+    const Run run = run_with(rows, sums, id, true);
     CHECK_EQ(run.error, "a rank asked for rows that this rank does not have");
     CHECK(run.table == std::vector<float>(size_t{kRows} * kWidth, 1.0f));
   }

@@ -108,14 +108,17 @@ class AskRows : public Exchanger {
     asked.nodes.assign(asked.count, 1);
     if (tells) std::memcpy(asked.nodes.data(), bytes + asked.count * route_.id_bytes(), asked.count * sizeof(uint32_t));
     uint64_t sums = 0;
+    bool fits = true;
     for (uint32_t i = 0; i < asked.count; ++i) {
       uint64_t place = 0;
       std::memcpy(&place, bytes + i * route_.id_bytes(), route_.id_bytes());
       asked.rows[i] = row_at(place);
-      if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) refused_ = true;
+      if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) fits = false;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }
-    if (asked.sums != (route_.returns() ? sums : 0)) refused_ = true;
+    if (fits && asked.sums == (route_.returns() ? sums : 0)) return;
+    refused_ = true;
+    asked.nodes.assign(asked.count, 0);  // sums are collected before all ranks know of this: there are none
   }
 };
 
