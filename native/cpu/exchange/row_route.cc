@@ -1,7 +1,6 @@
 #include "cpu/exchange/row_route.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/tables/each_row.h"
 #include "cpu/tables/tree_order.h"
@@ -32,6 +31,7 @@ void hold(std::vector<T>& items, size_t count) {
 RowRoute::RowRoute(const Instruction& unique_rows, uint32_t rank, uint32_t ranks, Translator* translator)
     : shard_{slot_map_of(unique_rows), rank},
       copies_(unique_rows.attributes[kCopies] == 1),
+      id_bytes_(shard_.map.rows > kNarrowRows ? sizeof(uint64_t) : sizeof(uint32_t)),
       translator_(translator),
       table_(shard_, ranks, translator && !copies_ ? translator->row_names() : nullptr,
              translator ? translator->kept() : nullptr),
@@ -46,8 +46,6 @@ const RowNames* RowRoute::names() const {
   if (!copies_) return &names_;
   return translator_ ? translator_->row_names() : nullptr;
 }
-
-size_t RowRoute::id_bytes() const { return shard_.map.rows > kNarrowRows ? sizeof(uint64_t) : sizeof(uint32_t); }
 
 void RowRoute::keep_own(std::vector<uint64_t>& rows) const {
   size_t count = 0;

@@ -2,6 +2,7 @@
 // has all rows, only gradients travel: to the owners, who add them up, and from there to all.
 #pragma once
 
+#include <cstring>
 #include <vector>
 
 #include "cpu/bound.h"
@@ -69,8 +70,14 @@ class RowRoute {
     std::vector<uint32_t> nodes;
   };
   std::vector<Asked>& asked() { return asked_; }
-  // Of a place in messages.
-  size_t id_bytes() const;
+  // A place in messages takes so many bytes, little-endian: the lower half, if that is enough.
+  size_t id_bytes() const { return id_bytes_; }
+  void write_place(uint64_t place, char* to) const { std::memcpy(to, &place, id_bytes_); }
+  uint64_t read_place(const char* from) const {
+    uint64_t place = 0;
+    std::memcpy(&place, from, id_bytes_);
+    return place;
+  }
   ReceivedSums& received() { return received_; }
 
  private:
@@ -96,6 +103,7 @@ class RowRoute {
 
   const Shard shard_;
   const bool copies_;
+  const size_t id_bytes_;
   Translator* const translator_;
   const TablePlaces table_;
   const RowNames names_;

@@ -80,8 +80,7 @@ class AskRows : public Exchanger {
     const uint64_t first = route_.places_of_table().begin(to);
     for (uint32_t u = range.begin; u < range.end; ++u, bytes += route_.id_bytes()) {
       const auto& [at, in_nodes] = route_.unique()[u];
-      const uint64_t place = at - first;
-      std::memcpy(bytes, &place, route_.id_bytes());  // little-endian: the lower half
+      route_.write_place(at - first, bytes);
       if (tells) std::memcpy(nodes + (u - range.begin) * sizeof(uint32_t), &in_nodes, sizeof(uint32_t));
     }
   }
@@ -110,9 +109,7 @@ class AskRows : public Exchanger {
     uint64_t sums = 0;
     bool fits = true;
     for (uint32_t i = 0; i < asked.count; ++i) {
-      uint64_t place = 0;
-      std::memcpy(&place, bytes + i * route_.id_bytes(), route_.id_bytes());
-      asked.rows[i] = row_at(place);
+      asked.rows[i] = row_at(route_.read_place(bytes + i * route_.id_bytes()));
       if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) fits = false;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }

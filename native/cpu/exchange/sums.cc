@@ -172,7 +172,7 @@ class FoldRows : public SumRows {
 
   void pack_results(char* bytes) const {
     for (const uint64_t row : rows_) {
-      std::memcpy(bytes, &row, route_.id_bytes());  // little-endian: the lower half
+      route_.write_place(row, bytes);
       bytes += route_.id_bytes();
     }
     if (!folded_.empty()) std::memcpy(bytes, folded_.data(), folded_.size() * sizeof(float));
@@ -186,9 +186,7 @@ class FoldRows : public SumRows {
       const bool own = from == step_->rank;
       const float* sums = own ? folded_.data() : reinterpret_cast<const float*>(bytes + count * route_.id_bytes());
       for (uint32_t i = 0; i < count; ++i) {
-        uint64_t place = 0;
-        if (own) place = rows_[i];
-        else std::memcpy(&place, bytes + i * route_.id_bytes(), route_.id_bytes());
+        const uint64_t place = own ? rows_[i] : route_.read_place(bytes + i * route_.id_bytes());
         if (place >= route_.shard().map.owned_by(from)) return void(refused_ = true);
         received.push_back({route_.shard().map.row_at(route_.shard().map.begin(from) + place), 0, sums + i * dim_, 1.0f});
       }
