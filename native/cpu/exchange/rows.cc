@@ -186,7 +186,7 @@ class TellRows : public AskRows {
     const size_t columns = views_.size() / 3;
     for (size_t i = 0; i < columns; ++i) {
       const View &from = views_[i], &to = views_[2 * columns + i];
-      const size_t bytes = is_bag(from.dtype) ? sizeof(Bag) : is_wide(from.dtype) ? sizeof(int64_t) : sizeof(int32_t);
+      const size_t bytes = ids_width(from.dtype) * sizeof(float);
       std::memcpy(reinterpret_cast<char*>(to.base) + step.own_begin() * bytes,
                   reinterpret_cast<const char*>(from.base) + step.own_begin() * bytes,
                   (step.own_end() - step.own_begin()) * bytes);
