@@ -131,8 +131,9 @@ struct Worker {
 };
 
 // Where part `index` of `count` things begins, if they are in `parts` parts of nearly the same size.
-inline uint32_t part_begin(uint32_t count, uint32_t index, uint32_t parts) {
-  return uint32_t(uint64_t{count} * index / parts);
+template <class Count>
+Count part_begin(Count count, uint32_t index, uint32_t parts) {
+  return Count(uint64_t{count} * index / parts);
 }
 
 // Rows of the batch, or entries of a sequence in these, that pass through a stage together.

@@ -308,8 +308,8 @@ void Executor::fold_part(const Section& section, uint32_t into, uint32_t other, 
   float *to = partials(into), *from = partials(other);
   const uint32_t rows = step_.rows_of(node), other_rows = step_.rows_of({node.level, node.index ^ 1});
   for (const Partials& part : section.partials) {
-    const size_t begin = part.offset + part.size * index / parts,
-                 size = part.offset + part.size * (index + 1) / parts - begin;
+    const size_t first = part_begin(part.size, index, parts), size = part_begin(part.size, index + 1, parts) - first;
+    const size_t begin = part.offset + first;
     if (part.m2 == 0) {
       kernels_.accumulate(to + begin, from + begin, size, 1.0f);
       continue;

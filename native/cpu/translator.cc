@@ -97,7 +97,7 @@ void Translator::read_batch(const StepContext& step) {
 }
 
 void Translator::look_up(uint32_t part) {
-  const size_t begin = ids_.size() * part / parts_, end = ids_.size() * (part + 1) / parts_;
+  const size_t begin = part_begin(ids_.size(), part, parts_), end = part_begin(ids_.size(), part + 1, parts_);
   const std::span<const uint64_t> ids(ids_);
   guarded(part, [&] {
     translation_->translate(ids.subspan(begin, end - begin), std::span(rows_).subspan(begin, end - begin));
