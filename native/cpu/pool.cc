@@ -121,6 +121,7 @@ void Pool::serve(uint32_t thread) {
 }
 
 void Pool::share(uint32_t parts, uint32_t thread, void* context, Jobs::Call call) {
+  if (parts == 1) return call(context, 0, thread);  // or another thread takes it, and this one only waits
   Jobs& mine = shared_[thread];
   mine.open(parts, context, call);
   mine.work(thread);
