@@ -300,7 +300,6 @@ describe.skipIf(!addon)("ranks", () => {
       const { choices, ranks, threads, cut, placements } = randomCase(seed);
       await expectSameKeys(choices, [ranks], { threads, placements }, cut);
     },
-    60_000,
   );
 
   it.each(EVICTIONS.map((evict, i) => [evict.kind, i] as const))(

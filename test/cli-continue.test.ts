@@ -14,7 +14,7 @@ beforeEach(async () => {
   world.write("pairloom.config.json", JSON.stringify(config));
   const trained = await cli("train", ".", "--run", "run");
   expect(trained.code).toBe(0);
-}, 30_000);
+});
 afterEach(() => world.remove());
 
 const goOn = (...args: string[]) => cli("train", ".", "--run", "run", "--continue", ...args);

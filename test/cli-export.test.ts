@@ -56,7 +56,7 @@ beforeAll(async () => {
   world.write("pairloom.config.json", JSON.stringify(CONFIG));
   const { code, err } = await cli("train", ".", "--run", "run", "--backend", "reference");
   expect(code, err).toBe(0);
-}, 60_000);
+});
 afterAll(() => world.remove());
 
 /** The largest difference that `--verify` prints. */

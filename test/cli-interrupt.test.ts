@@ -43,4 +43,4 @@ it("Ctrl-C saves and says how to go on; going on ends with the bytes of a run th
   const [stopped, whole] = ["runs/stopped", "runs/whole"].map(newestTensors);
   expect(stopped.step).toBe("step-00000400");
   expect(stopped).toEqual(whole);
-}, 120_000);
+});

@@ -40,4 +40,4 @@ it("the config file that registers a run's model is imported only if allowed, an
     /the config file that registers the model is not the file/,
   );
   expect(loaded()).toBe(before + 1);
-}, 60_000);
+});

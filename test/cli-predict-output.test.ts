@@ -10,7 +10,7 @@ beforeAll(async () => {
   world.write("pairloom.config.json", JSON.stringify(smallConfig()));
   const { code } = await cli("train", ".", "--run", "runs/one", "--backend", "reference");
   expect(code).toBe(0);
-}, 60_000);
+});
 afterAll(() => world.remove());
 
 const score = (data: string, output: string, ...more: string[]) =>

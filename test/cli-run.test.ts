@@ -26,7 +26,7 @@ beforeAll(async () => {
   expect(trained.err).toContain("2,003 read = 2,000 kept + 3 quarantined");
   expect(trained.code).toBe(0);
   expect(trained.out).toMatch(/dlrm .*\n.*logistic regression .*\n.*base rate/);
-}, 60_000);
+});
 afterAll(() => world.remove());
 
 describe("pairloom train", () => {

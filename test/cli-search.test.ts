@@ -36,7 +36,7 @@ it("prints a line for each result, and leaves runs for the other commands", asyn
   expect(best.search).toBeUndefined();
   const { out: evaluated } = await cli("eval", "runs/s/best", "--json");
   expect(JSON.parse(evaluated)).toMatchObject({ on: "test", rows: 200 });
-}, 30_000);
+});
 
 it("prints the command that goes on when the time is over", async () => {
   const args = [".", "--minutes", "0.00001", "--run=runs/short", "--set", "data.test.path=test.csv"];

@@ -21,7 +21,7 @@ beforeAll(async () => {
   expect(trained.err).toMatch(
     /dlrm, seed 1, step 5: valid [\s\S]*dlrm, seed 2, step 5: valid [\s\S]*dlrm, step 10: valid /,
   );
-}, 30_000);
+});
 afterAll(() => world.remove());
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));

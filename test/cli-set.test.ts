@@ -11,7 +11,7 @@ beforeAll(async () => {
   world.write("pairloom.config.json", JSON.stringify(smallConfig()));
   const { code, err } = await train("runs/one", "--set", "train.optimizer.embedding.learningRate=0.05");
   expect([code, err]).toEqual([0, expect.any(String)]);
-}, 30_000);
+});
 afterAll(() => world.remove());
 
 const train = (run: string, ...args: string[]) =>

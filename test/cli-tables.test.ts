@@ -22,7 +22,7 @@ beforeAll(async () => {
   world.write("pairloom.config.json", JSON.stringify(config));
   trained = await cli("train", ".", "--run", "run");
   expect(trained.code).toBe(0);
-}, 30_000);
+});
 afterAll(() => world.remove());
 
 describe("the numbers of dynamic tables", () => {
@@ -105,7 +105,7 @@ it("inspect --hash is equal for equal tensors, and for no others", async () => {
   expect(await hash("again")).toBe(first);
   expect(await hash("deltas")).toBe(first);
   expect(await hash("other")).not.toBe(first);
-}, 30_000);
+});
 
 const keyOf = (text: string) => String(BigInt.asIntN(64, murmur3Wide(Buffer.from(text), 0, text.length)));
 

@@ -112,7 +112,7 @@ describe.each(Object.entries(KINDS).map(([name, write], i) => ({ name, write, i 
         expected,
       );
       expect(expected.length).toBeGreaterThan(2);
-    }, 60_000);
+    });
   },
 );
 
@@ -135,7 +135,7 @@ it("trains with the bytes of new files that have the same rows", async () => {
   }
   expect(logged().map(({ rows }) => rows)).toEqual([fresh.length]);
   expect(newestTensors("rows-run")).toEqual(newestTensors("files-run"));
-}, 60_000);
+});
 
 it("computes the column in sql with the types of training, and quarantines a row that has another", async () => {
   configOf("rows", "day", { sql: `SELECT *, date_trunc('day', "${COLUMN}") AS day FROM source` });
@@ -147,25 +147,21 @@ it("computes the column in sql with the types of training, and quarantines a row
   const { code, err } = await goOn("rows");
   expect([code, err]).toEqual([0, expect.stringContaining("3 rows, 1 quarantined")]);
   expect(logged()).toMatchObject([{ rows: 3, quarantined: 1, reads: { late: 0 } }]);
-}, 60_000);
+});
 
 it.each([
   ["texts", (place: number) => `v${place}`],
   ["no column", undefined],
-])(
-  "refuses a cursor without an order: %s",
-  async (_, write) => {
-    configOf("rows", write ? COLUMN : "elsewhere");
-    world.write(
-      "rows/a.csv",
-      fileOf(
-        Array.from({ length: 40 }, (_, i) => i),
-        write ?? String,
-      ),
-    );
-    const { code, err } = await cli("train", "rows.json", "--run", "rows-run");
-    expect(code).toBe(1);
-    expect(err).toContain("data.cursor");
-  },
-  60_000,
-);
+])("refuses a cursor without an order: %s", async (_, write) => {
+  configOf("rows", write ? COLUMN : "elsewhere");
+  world.write(
+    "rows/a.csv",
+    fileOf(
+      Array.from({ length: 40 }, (_, i) => i),
+      write ?? String,
+    ),
+  );
+  const { code, err } = await cli("train", "rows.json", "--run", "rows-run");
+  expect(code).toBe(1);
+  expect(err).toContain("data.cursor");
+});

@@ -21,7 +21,7 @@ beforeAll(async () => {
   world.write("days/1.csv", csv(rows(300)));
   config();
   expect((await cli("train", ".", "--run", "run")).code).toBe(0);
-}, 30_000);
+});
 beforeEach(() => {
   config();
   world.write("days/1.csv", csv(rows(300)));
@@ -104,4 +104,4 @@ it("a run of several seeds, and a directory without a run", async () => {
   expect([several.code, several.err]).toEqual([1, expect.stringContaining("train.seeds")]);
   const none = await cli("train", ".", "--run", "nothing", "--continue");
   expect([none.code, none.err]).toEqual([1, expect.stringContaining("nothing")]);
-}, 30_000);
+});

@@ -49,7 +49,7 @@ beforeAll(async () => {
   });
   world = makeWorld();
   world.write("rows.csv", csv(rows(300)));
-}, 30_000);
+});
 afterAll(() => {
   cluster?.kill();
   if (hasKcat) world.remove();
@@ -106,7 +106,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     world.write("new/2.json", `${json(rows(40)).join("\n")}\n`);
     await goOnFiles();
     expect(newestTensors("topic")).toEqual(newestTensors("files"));
-  }, 60_000);
+  });
 
   it.skipIf(LAUNCHERS.length === 0)(
     "is read by one of two ranks, which train to the bytes of one process",
@@ -124,7 +124,6 @@ describe.skipIf(!hasKcat)("a topic", () => {
       const hashOf = async (run: string) => hashTensors((await findLatest(run)).checkpoint!);
       expect(await hashOf("ranks")).toEqual(await hashOf("alone"));
     },
-    60_000,
   );
 
   const goOnFiles = (name = "files") => cli("train", `${name}.json`, "--run", name, "--continue");
@@ -150,7 +149,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
       ["odd", 0, 22, expect.any(String), expect.any(String)],
       ["odd", 0, 23, "malformed row: the key user twice", twice],
     ]);
-  }, 60_000);
+  });
 
   it("reads a key that no message of a stretch has as missing, and quarantines messages without a label", async () => {
     const without = (left: string, records: readonly object[]) =>
@@ -167,7 +166,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     world.write("rows-of-nulls/1.json", `${nulls.join("\n")}\n`);
     await goOnFiles("nulls");
     expect(newestTensors("absent")).toEqual(newestTensors("nulls"));
-  }, 60_000);
+  });
 
   it("trains on each message once, whenever the process is killed", async () => {
     produce("many", 0, json(rows(180)));
@@ -190,7 +189,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
     const read = new Map(lines.map(({ stretch, reads }) => [stretch as number, reads.ranges[0]]));
     const ranges = [0, 60, 120].map((first) => ({ partition: 0, first, next: first + 60, count: 60 }));
     expect([...read]).toEqual(ranges.map((range, i) => [i + 1, range]));
-  }, 60_000);
+  });
 
   /** Goes on in a process of its own, and kills it with SIGKILL at this moment. */
   async function killWhen(isTime: () => boolean): Promise<void> {
@@ -209,5 +208,5 @@ describe.skipIf(!hasKcat)("a topic", () => {
     const { code, err } = await goOn("gone.json", "gone");
     expect(code).toBe(1);
     expect(err).toMatch(/other, partition 0[\s\S]*messages 0 to 19[\s\S]*offset 50/);
-  }, 60_000);
+  });
 });

@@ -50,7 +50,7 @@ describe("the guide to a new model", () => {
     await expect(elsewhere.load("runs/one", { backend: "reference" })).rejects.toThrow(/not registered/);
     const loaded = await elsewhere.load("runs/one", { backend: "reference", importModules: true });
     expect([...loaded.predict([{ user: "u1", item: "i2", hour: "3" }])]).toEqual([p]);
-  }, 60_000);
+  });
 });
 
 const schema = z.strictObject({ kind: z.literal("constantOne"), width: z.int().default(3) });

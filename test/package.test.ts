@@ -81,7 +81,7 @@ const reason = registry ? "needs a native core, built" : "needs a registry of np
 const ready = registry && packed();
 
 describe.skipIf(!ready)(ready ? "the package" : `the package (skipped: ${reason})`, () => {
-  afterAll(() => rmSync(world, { recursive: true, force: true }), 120_000);
+  afterAll(() => rmSync(world, { recursive: true, force: true }));
 
   it("holds what a user needs and nothing else", () => {
     const files = succeed(world, "tar", "-tzf", mainTarball()).split("\n");
@@ -102,7 +102,7 @@ describe.skipIf(!ready)(ready ? "the package" : `the package (skipped: ${reason}
     beforeAll(() => {
       succeed(folder, "npm", "install", "--no-audit", "--no-fund", mainTarball(), tarball(/core-/));
       writeJob(folder);
-    }, 120_000);
+    });
 
     it("runs on the core", () => {
       const platform = thisPlatform()!;

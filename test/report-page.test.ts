@@ -41,7 +41,7 @@ beforeAll(async () => {
   await cli("train", ".", "--run", "runs/one", "--threads", "1");
   data = JSON.parse((await cli("report", "runs/one", "--json", "--threads", "1")).out);
   browser = await chromium.launch({ executablePath: found, args: ["--no-sandbox"] });
-}, 120_000);
+});
 afterAll(async () => {
   await browser?.close();
   world?.remove();

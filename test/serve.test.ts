@@ -115,7 +115,7 @@ it("processes reload together, and add up their numbers", async () => {
     body: { rows: [ROW] },
     answer: { version: "step-00000001" },
   });
-}, 60_000);
+});
 
 it("processes get new events together, after those of a file", async () => {
   const path = join(folder, "events");
@@ -145,7 +145,7 @@ it("processes get new events together, after those of a file", async () => {
   expect(await scoresOf({ user: 1, at: 30 })).toEqual(expected("a", "c", "d"));
   child.kill("SIGTERM");
   await once(child, "exit");
-}, 60_000);
+});
 
 it.each([
   [["none"], /error: .*none/],

@@ -28,7 +28,7 @@ it("a launcher that hangs after the loss of a rank is ended, also where others h
   const { code, out } = await shown(`setsid sleep 20 & ${lost}; sleep 20`);
   expect(out).toMatch(/^pairloom: rank 1/);
   expect(code).toBe(128 + 9);
-}, 10_000);
+});
 
 it("a process that MPICH names by its id gets its rank", async () => {
   const { out } = await shown(

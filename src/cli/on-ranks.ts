@@ -3,7 +3,7 @@ import { availableParallelism, hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
 import { gatherJson, SOLO, type World } from "../distributed/world.js";
-import { EXIT, errorText, exitCodeOf, printError } from "./failure.js";
+import { errorText, exitCodeOf, printError } from "./failure.js";
 import { fillLines, withCommas } from "./fill-lines.js";
 import { launcherOf } from "./launcher.js";
 import { nativeCore } from "./native-core.js";
@@ -17,13 +17,13 @@ const RANK_0_FIRST_ALONE = 2000;
 const RANKED = ["train", "doctor"];
 
 /**
- * Whether a command must not run here, because it runs as one process and this is one of several.
+ * Whether a command must not run here, because it runs as one process and this is one of several. The other ranks end
+ * without an error: a launcher would end rank 0 for it, perhaps before it has told.
  * @throws UsageError on rank 0, which tells of it
  */
 export function refusesRanks(name: string): boolean {
   const launcher = launcherOf(process.env);
   if (!launcher || RANKED.includes(name)) return false;
-  process.exitCode = EXIT.user;
   if (launcher.rank > 0) return true;
   throw new UsageError({
     what: `pairloom ${name} runs as one process`,

@@ -131,7 +131,6 @@ it.each(Object.keys(UNITS))(
       { numRuns: 8, seed: 3, endOnFailure: true },
     );
   },
-  60_000,
 );
 
 it("stays with its row where a file has malformed rows, several files and splits", async () => {

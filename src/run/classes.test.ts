@@ -61,7 +61,7 @@ beforeAll(async () => {
     listener: () => undefined,
   });
   model = await load(runDir);
-}, 60_000);
+});
 
 describe("a run over classes", () => {
   it("quarantines labels that are no class", () => {

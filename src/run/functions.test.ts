@@ -65,7 +65,7 @@ describe("the functions of pairloom/train", () => {
     ];
     for (const [given, reason] of refused)
       await expect(entry.train(growing, given as { continue: false })).rejects.toThrow(reason);
-  }, 30_000);
+  });
 
   it("search a config, or the file of one, as train trains it", async () => {
     const file = join(folder, "pairloom.config.json");
@@ -89,7 +89,7 @@ describe("the functions of pairloom/train", () => {
     expect(evaluation.auc).toEqual({ defined: true, value: auc });
     const resumed = await entry.search(config, { ...options, runDir: places[0], resume: true });
     expect(resumed.best?.value).toBe(best!.value);
-  }, 60_000);
+  });
 
   it("search without a directory makes one in runs/, as train does", async () => {
     const before = process.cwd();
@@ -101,5 +101,5 @@ describe("the functions of pairloom/train", () => {
     } finally {
       process.chdir(before);
     }
-  }, 60_000);
+  });
 });

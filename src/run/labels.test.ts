@@ -79,7 +79,7 @@ beforeAll(async () => {
   });
   result = await run("run", config, { baselines: true });
   model = await load<{ data: { label: readonly ["click", "buy"] } }>(runDir);
-}, 60_000);
+});
 
 describe("a run over several labels", () => {
   it("quarantines rows with a bad label of any, and names it", () => {
@@ -188,7 +188,7 @@ it("outputs that share no weights learn what models of one label learn, to the b
     const alone = await load(join(folder, label), { checkpoint: "latest" });
     expect(both[label]).toEqual(alone.predict(scored));
   }
-}, 60_000);
+});
 
 it("a run resumed ends with the bytes of one that never stopped", async () => {
   const config = (steps: number) => configOf(labels, deep, { epochs: undefined, steps });
@@ -201,7 +201,7 @@ it("a run resumed ends with the bytes of one that never stopped", async () => {
     ),
   );
   expect(resumed).toEqual(whole);
-}, 60_000);
+});
 
 it.each([
   ["an unknown label in a metric", labels, { metric: "sale.auc" }, /train\.metric[\s\S]*buy\.auc/],

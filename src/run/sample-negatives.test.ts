@@ -60,7 +60,7 @@ beforeAll(async () => {
     listener: () => undefined,
   });
   model = await load(join(folder, "run"));
-}, 60_000);
+});
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 

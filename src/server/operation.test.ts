@@ -62,12 +62,16 @@ describe("a server that is full", () => {
   it("does not score what has waited too long", async () => {
     const url = await serve(MAIN, { limits: { deadline: 1, work: 1e6, arrival: 2000 } });
     const rows = Array.from({ length: 8000 }, () => ROW);
-    const answers = await Promise.all(Array.from({ length: 8 }, () => post(`${url}/v1/predict`, { rows })));
-    const late = await Promise.all(
-      answers.filter(({ status }) => status === 503).map((answer) => answer.json()),
-    );
-    expect(late.length).toBeGreaterThan(0);
-    expect(late[0].error.what).toMatch(/waited too long/);
+    const errors: string[] = [];
+    const client = async () => {
+      while (errors.length === 0) {
+        const answer = await post(`${url}/v1/predict`, { rows });
+        const { error } = await answer.json();
+        if (answer.status === 503) errors.push(error.what);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+    for (const error of errors) expect(error).toMatch(/waited too long/);
   });
 });
 

@@ -68,7 +68,7 @@ describe.each([
     const checkpoints = open("before");
     for (const [i, auc] of BEFORE.entries()) await checkpoints.save(i + 1, contentAt(i + 1, auc));
   });
-  afterAll(() => rmSync(parent, { recursive: true }), 60_000);
+  afterAll(() => rmSync(parent, { recursive: true }));
 
   const runDir = (name: string) => join(parent, name);
   const open = (name: string) => new RunCheckpoints(runDir(name), { keep: KEEP, metric: "auc", full });

@@ -13,7 +13,7 @@ const NEVER_RUN = ["bench", "watch", "build-native"];
 let world: World;
 beforeAll(async () => {
   world = await makeDocsWorld();
-}, 120_000);
+});
 afterAll(() => world.remove());
 
 const isRun = ({ language, notes }: Page["blocks"][number]): boolean =>

@@ -11,7 +11,7 @@ import { makeDocsWorld } from "./world.js";
 let world: World;
 beforeAll(async () => {
   world = await makeDocsWorld();
-}, 120_000);
+});
 afterAll(() => world.remove());
 
 const ROW = { user: "u1", item: "i3", origin: "o2", hour: 18, price: null };

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const config = { ...smallConfig(), train: { batchSize: 64, epochs: EPOCHS, threads: 1, checkpoint } };
   world.write("pairloom.config.json", JSON.stringify(config));
   expect((await cli("train", ".", "--run", "runs/whole")).code).toBe(0);
-}, 120_000);
+});
 afterAll(() => world.remove());
 
 describe.skipIf(!loadAddon().addon).each(LAUNCHERS)("ranks started by $name", ({ command }) => {
@@ -45,5 +45,5 @@ describe.skipIf(!loadAddon().addon).each(LAUNCHERS)("ranks started by $name", ({
     expect(step).toBeLessThan(EPOCHS * STEPS_PER_EPOCH);
     expect((await cli("train", ".", "--run", run, "--resume")).code).toBe(0);
     expect(await hashesOf(run)).toEqual(await hashesOf("runs/whole"));
-  }, 120_000);
+  });
 });

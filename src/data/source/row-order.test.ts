@@ -65,7 +65,7 @@ it("every aggregate of the catalogue gives the same value on many threads, for t
   const sql = `SELECT g, ${values.join(", ")} FROM source GROUP BY g`;
   const expected = await reference.rows(`WITH source AS (FROM '${path}') ${sql}`, "test");
   expect(await rowsOf(sql, "*")).toEqual(expected);
-}, 30_000);
+});
 
 it("the first and the list of a group are those of the file", async () => {
   const rows = await rowsOf(

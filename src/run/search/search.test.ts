@@ -95,7 +95,7 @@ describe("search", () => {
     expect(finished[0].test.auc).toBe(whole.best!.report!.results[0].auc);
     expect(finished[0].steps).toBe(19);
     expect(readdirSync(join(folder, "whole", "best"))).toContain("report.json");
-  }, 60_000);
+  });
 
   it("gives the same results again, also where it was killed before it could note the last one", async () => {
     let ended = 0;
@@ -110,7 +110,7 @@ describe("search", () => {
     const bytes = async (report: SearchReport) =>
       checksumsOf((await findLatest(report.best!.runDir)).checkpoint!.manifest);
     expect(await bytes(again)).toEqual(await bytes(whole));
-  }, 60_000);
+  });
 
   it("goes on after an interrupt, without what is done already", async () => {
     const controller = new AbortController();
@@ -140,7 +140,7 @@ describe("search", () => {
     await expect(searchRun(other, optionsOf("stopped", { resume: true }))).rejects.toThrow(
       /differs from the one/,
     );
-  }, 60_000);
+  });
 
   it("records a trial that fails, and stops when the time is over", async () => {
     const space = { "train.optimizer.embedding": { choice: [{ kind: "sgd", learningRate: 1e30 }] } };
@@ -151,14 +151,14 @@ describe("search", () => {
 
     const short = await searchRun(written(), optionsOf("short", { minutes: 1e-6 }));
     expect([short.reason, short.results, short.best]).toEqual(["time", [], undefined]);
-  }, 60_000);
+  });
 
   it("trains the best settings with the seeds of the config", async () => {
     const report = await searchRun(written({}, { seeds: 2 }), optionsOf("seeds", { trials: 2 }));
     expect(report.best!.runDir).toBe(join(folder, "seeds", "best"));
     expect(report.best!.report!.training.members).toHaveLength(2);
     expect(existsSync(join(folder, "seeds", "trial-1", "members"))).toBe(false);
-  }, 60_000);
+  });
 });
 
 describe("before a search", () => {
