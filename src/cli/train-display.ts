@@ -50,6 +50,7 @@ export class TrainDisplay {
     preparing: ({ progress }) => this.preparing(progress),
     prepared: ({ data, seconds }) => this.prepared(data, seconds),
     dataWarning: ({ warning }) => this.log(filled(`Warning: ${warningText(warning)}`, "  ")),
+    published: ({ step }) => this.log(`Published step ${count(step)}, which was not published before`),
     newRows: ({ number, next }) => this.newRows(number, next),
     readingRows: ({ number, rows }) => this.counter.show(`Reading: stretch ${number}`, rows),
     stretchReady: (event) => this.stretchReady(event),

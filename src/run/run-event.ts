@@ -16,6 +16,8 @@ export type RunEvent =
 
 /** Events of a run that goes on on new rows, before those of the training on a stretch. */
 export type NewRowsEvent =
+  /** The state before the new rows, which an earlier process could not publish, is published. */
+  | { readonly kind: "published"; readonly step: number }
   /** What the source has after what was read: a stretch, or nothing. */
   | { readonly kind: "newRows"; readonly number: number; readonly next: Next }
   | { readonly kind: "readingRows"; readonly number: number; readonly rows: number }

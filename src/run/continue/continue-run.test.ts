@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { listCheckpoints } from "../../checkpoint/index.js";
@@ -165,4 +165,22 @@ it.each([
   expect(await versionsOf(killed)).toEqual(await versionsOf(plain));
   for (const name of [plain, killed])
     expect(readdirSync(`${name}/cache/packed`).filter((packed) => packed.startsWith("stretch"))).toEqual([]);
+});
+
+it("publishes the last state if it is not published, also without new rows", async () => {
+  const name = "evicts-owed";
+  await firstTraining(name);
+  writeFileSync(`${name}/2.csv`, day(1, 60));
+  await goOn(name, () => false);
+  const versions = await versionsOf(name);
+  const last = Object.keys(versions).at(-1)!;
+  rmSync(`${name}/versions/checkpoints/${last}`, { recursive: true });
+  const events: RunEvent[] = [];
+  const again = () => continueRun(run(name, (event) => events.push(event)));
+  for (let time = 0; time < 2; time++) {
+    expect((await again()).stretches).toBe(0);
+    expect(await versionsOf(name)).toEqual(versions);
+  }
+  const step = Number(last.replace("step-", ""));
+  expect(events.filter(({ kind }) => kind === "published")).toEqual([{ kind: "published", step }]);
 });

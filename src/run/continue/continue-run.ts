@@ -3,9 +3,12 @@ import { type Checkpoint, findLatest, measuredBestFirst, RunLock } from "../../c
 import { agree } from "../../distributed/agree.js";
 import { broadcastJson, SOLO, type World } from "../../distributed/world.js";
 import { CheckpointError } from "../../errors.js";
+import { readFittedFeatures } from "../../features/read-fitted.js";
+import { withTableSettings } from "../../features/table-settings.js";
 import { recordConfigFile } from "../../saved/code.js";
 import { checkRunDirectory, refuseFile } from "../../saved/resume.js";
 import { CONFIG_COPY, linkLatest, REPORT, readJson, writeJson } from "../../saved/run-directory.js";
+import { publishSaved } from "../../train/publish-saved.js";
 import { fromRank0 } from "../../train/shared-checkpoints.js";
 import { Trainer } from "../../train/trainer.js";
 import { growingSource } from "./growing-source.js";
@@ -51,6 +54,7 @@ class Continuation {
     const newest = (await fromRank0(this.world, () => this.newest()))!;
     const report = (await readJson(runDir, REPORT)) as SavedReport | undefined;
     refuseUnfinished(newest, report?.training?.reason);
+    await this.publishOwed(newest);
     const source = await growingSource(this.options);
     try {
       const stretches = await Stretches.start(this.options, source);
@@ -76,6 +80,19 @@ class Continuation {
       expected: "a run that has been trained to its end",
       next: "Train the run first: remove --continue, or name another run with --run.",
     });
+  }
+
+  /** Publishes the state that an earlier process could not publish. One inside a stretch is not owed: the stretch goes on. */
+  private async publishOwed(newest: Checkpoint): Promise<void> {
+    const { config, runDir, backend, listener } = this.options;
+    const { step, stretch, epochStep } = newest.manifest;
+    if (stretch !== undefined && epochStep > 0) return;
+    const features = withTableSettings(
+      readFittedFeatures(newest.manifest.features, newest.dir),
+      config.features,
+    );
+    const options = { config, features, runDir, backend, world: this.world };
+    if (await publishSaved(newest, options)) listener({ kind: "published", step });
   }
 
   private async trainAll(stretches: Stretches, first: Checkpoint): Promise<Checkpoint> {
