@@ -10,12 +10,12 @@ import { type DynamicSpec, type EvictionRule, KEYS, MISSING_KEY } from "../src/g
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
-import { shard, shardingOf } from "../src/passes/shard.js";
+import { columnsAtMost, shard, shardingOf, usesOfTables } from "../src/passes/shard.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { clipSchema } from "../src/train/step/clip.js";
 import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
-import { parametersOf, trainingGraph } from "../src/train/step/model-graphs.js";
+import { trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { hashesOf, type RankedRun, RanksFailed, trainRanked } from "./ranks.js";
 import { CLIPS, DTYPES, EMBEDDING, sampleColumns } from "./training-cases.js";
@@ -30,6 +30,8 @@ const RANDOM = Number(process.env.RANKED ?? 4);
 const ROWS = 700;
 const USERS = 3000;
 const ITEMS = 7;
+/** Rows of the tables have three parts at most: 4, 4 and 2 numbers. */
+const DIM = 10;
 
 /** How the rows of a step are divided: the last step of an epoch has fewer rows, and fewer groups than some have ranks. */
 interface Cut {
@@ -70,32 +72,32 @@ const NAMES = featuresOf("fp32").flatMap((feature) => ("sequence" in feature ? [
 const SPARSE = NAMES.slice(1);
 
 const MODELS = {
-  mlp: { kind: "mlp", features: NAMES, embeddingDim: 4, mlp: { hiddenUnits: [19, 8] } },
+  mlp: { kind: "mlp", features: NAMES, embeddingDim: DIM, mlp: { hiddenUnits: [19, 8] } },
   din: {
     kind: "mlp",
     features: NAMES,
     sequences: [{ kind: "din", query: ["item"], columns: ["viewed"], mlp: { hiddenUnits: [5] } }],
-    embeddingDim: 4,
+    embeddingDim: DIM,
     mlp: { hiddenUnits: [8] },
   },
   normalized: {
     kind: "mlp",
     features: NAMES,
-    embeddingDim: 4,
+    embeddingDim: DIM,
     mlp: { hiddenUnits: [19, 8], norm: "batch", dropout: 0.3, bias: false },
   },
   dlrm: {
     kind: "dlrm",
-    dense: { features: ["numbers"], mlp: { hiddenUnits: [8, 4] } },
+    dense: { features: ["numbers"], mlp: { hiddenUnits: [8, DIM] } },
     sparse: { features: SPARSE },
-    embeddingDim: 4,
+    embeddingDim: DIM,
     final: { hiddenUnits: [16] },
   },
   xdeepfm: {
     kind: "xdeepfm",
     wide: { features: SPARSE },
     deep: { features: NAMES, mlp: { hiddenUnits: [8] } },
-    embeddingDim: 4,
+    embeddingDim: DIM,
     cin: { layers: [6, 5] },
     linear: true,
     fm: true,
@@ -228,6 +230,11 @@ const ADMISSIONS: readonly DynamicSpec["admit"][] = [
 ];
 const UNKNOWN: readonly DynamicSpec["unknown"][] = ["zero", "shared", { kind: "uniform", low: -1, high: 1 }];
 
+/** Those that work element by element, so that ranks may have columns of a table. */
+const ELEMENTWISE = EMBEDDING.filter(({ kind }) =>
+  ["sgd", "adagrad", "adam", "rmsprop", "adadelta"].includes(kind),
+);
+
 /** Tables that hardly have room for the keys of a batch, where keys lose rows for new ones. */
 function dynamicSpec(i: number): DynamicSpec {
   const evict = EVICTIONS[i % EVICTIONS.length];
@@ -252,8 +259,9 @@ function randomCase(seed: number) {
   const placementOf = (): Placement => {
     if (below(3) === 0) return copied(String(below(ranks)), ranks);
     const firstRank = below(ranks);
-    const owners = 1 + below(ranks - firstRank);
-    return { firstRank, owners, turn: below(owners) };
+    const columns = 1 + below(Math.min(3, ranks - firstRank));
+    const owners = 1 + below(Math.floor((ranks - firstRank) / columns));
+    return { firstRank, owners, turn: below(owners), columns };
   };
   const dynamic = {
     ...(below(2) === 0 && { user: { ...dynamicSpec(below(12)), capacity: USERS } }),
@@ -270,11 +278,17 @@ function randomCase(seed: number) {
   };
   const chosen: Record<string, Placement> = { user: placementOf(), item: placementOf() };
   // Tables of one feature, whose ids are translated together, have the same placement.
-  const names = parametersOf(graphOf(choices)).map(({ name }) => name);
+  const graph = graphOf(choices);
+  const uses = [...usesOfTables(graph)].map(([table, { attrs }]) => ({ table, attrs }));
   const placements = new Map(
-    names.flatMap((name) => {
-      const of = /\.(user|item)\.weight$/.exec(name);
-      return of ? [[name, chosen[of[1]]] as const] : [];
+    uses.map(({ attrs: { name, translation } }) => {
+      const of = name.includes("user") ? "user" : "item";
+      const together = uses.filter(({ attrs }) =>
+        translation === undefined ? attrs.name === name : attrs.translation === translation,
+      );
+      const most = Math.min(...together.map(({ table }) => columnsAtMost(graph, table)));
+      const fits = (chosen[of].columns ?? 1) <= most && choices.dynamic?.[of]?.evict.kind !== "norm";
+      return [name, fits ? chosen[of] : { ...chosen[of], columns: 1 }] as const;
     }),
   );
   const cut: Cut = { batch: 33 + below(600), groups: 1 + below(20) };
@@ -325,10 +339,33 @@ describe.skipIf(!addon)("ranks", () => {
     await expectSameBits(graphOf({ loss: { kind: "jrc", session: "user" } }), [2, 3]);
   });
 
+  it.each(ELEMENTWISE.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
+    "update parts of rows by %s",
+    async (_, embedding, i) => {
+      const placements = new Map([
+        ["embeddings.user.weight", { firstRank: 0, owners: 1, columns: 3 }],
+        ["embeddings.item.weight", { firstRank: 1, owners: 1, columns: 2 }],
+      ]);
+      await expectSameBits(graphOf({ embedding, dtype: DTYPES[i % 3], clip: CLIPS[i % 3] }), [3], {
+        placements,
+      });
+    },
+  );
+
+  it("refuse to divide rows among ranks where updates work on whole ones", async () => {
+    const placements = new Map([["embeddings.user.weight", { firstRank: 0, owners: 1, columns: 2 }]]);
+    const graph = graphOf({ embedding: { kind: "rowWiseAdagrad" } });
+    await expect(train(graph, 2, { placements })).rejects.toThrow(
+      /embeddings\.user\.weight: .*whole rows, as its updates work on these/s,
+    );
+  });
+
   it.each<[string, Placement]>([
     ["on one of them", { firstRank: 2, owners: 1 }],
     ["on some of them", { firstRank: 1, owners: 2 }],
     ["on each of them", copied("user", 4)],
+    ["by columns on three of them", { firstRank: 1, owners: 1, columns: 3 }],
+    ["in a grid", { firstRank: 0, owners: 2, columns: 2, turn: 1 }],
   ])("keep a whole table %s", async (_, placement) => {
     const placements = new Map([["embeddings.user.weight", placement]]);
     await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });
@@ -404,7 +441,6 @@ const STEPS = 2;
 const STATUS = 8;
 const COUNTS = 8;
 const FP32 = 4;
-const DIM = 4;
 /** Of the tables of `graphOf`: the columns, and bytes of a number. */
 const TABLES = [
   { columns: ["user"], rows: USERS, bytes: 2 },

@@ -4,7 +4,7 @@ import { valuesOf } from "../src/backends/testing.js";
 import { localWorlds, SOLO } from "../src/distributed/world.js";
 import type { AccumulationGroups } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
-import { type Placement, placesOf, rowAt, slotsOf } from "../src/graph/placement.js";
+import { columnsOf, type Placement, placesOf, rowAt, SLOTS, slotsOf } from "../src/graph/placement.js";
 import type { DynamicSpec } from "../src/graph/translation.js";
 import { type Numbers, numbersOf } from "../src/half.js";
 import type { Addon } from "../src/native/addon.js";
@@ -125,23 +125,26 @@ function statesOf(translations: readonly ReadonlyMap<string, DynamicTranslation>
 /** The rows that ranks keep of a dynamic table: that of keys without a row, then those of all keys. */
 function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, members: readonly Member[]) {
   const [{ memory }] = members;
-  const { dtype, elements } = memory.get(name)!;
-  const width = elements / shape[0];
-  // In the order of slots, as keys are.
-  const ranks = [...members.keys()];
-  if (placement) ranks.sort((a, b) => slotsOf(placement, a)[0] - slotsOf(placement, b)[0]);
-  const rowsOf = (rank: number) => [...keptKeys(members[rank].translations.get(translation!)!).rows];
-  const first = placement
-    ? members.findIndex((_, rank) => slotsOf(placement, rank)[0] === 0 && slotsOf(placement, rank)[1] > 0)
-    : 0;
-  const all = ranks.flatMap((rank) => [
-    ...(rank === first ? [[rank, 0]] : []),
-    ...rowsOf(rank).map((row) => [rank, row]),
-  ]);
-  const merged = numbersOf(dtype, all.length * width);
-  all.forEach(([rank, row], i) => {
-    members[rank].memory.get(name)!.read(row * width, merged.subarray(i * width, (i + 1) * width));
+  const { dtype } = memory.get(name)!;
+  const width = shape[1] ?? 1;
+  const slots = (rank: number) => (placement ? slotsOf(placement, rank) : [0, SLOTS]);
+  // In the order of slots, as keys are. Ranks of the same slots have columns of the same rows.
+  const ranks = [...members.keys()].filter((rank) => slots(rank)[1] > 0);
+  ranks.sort((a, b) => slots(a)[0] - slots(b)[0] || a - b);
+  const rows: number[] = [];
+  const all = ranks.flatMap((rank, i) => {
+    const isFirst = i === 0 || slots(rank)[0] > slots(ranks[i - 1])[0];
+    const kept = [...keptKeys(members[rank].translations.get(translation!)!).rows];
+    const own = slots(rank)[0] === 0 ? [0, ...kept] : kept;
+    if (isFirst) rows.push(...own);
+    return own.map((row, at) => ({ rank, row, to: rows.length - own.length + at }));
   });
+  const merged = numbersOf(dtype, rows.length * width);
+  for (const { rank, row, to } of all) {
+    const [begin, end] = placement ? columnsOf(placement, rank, width) : [0, width];
+    const part = merged.subarray(to * width + begin, to * width + end);
+    members[rank].memory.get(name)!.read(row * part.length, part);
+  }
   return merged;
 }
 
@@ -166,10 +169,12 @@ function mergeRanks(attrs: ParameterAttrs, members: readonly Member[]): Numbers 
   const width = all.length / rows;
   parts.forEach((part, rank) => {
     const [begin, end] = placesOf(placement, rank, rows);
+    const [first, last] = columnsOf(placement, rank, width);
+    const own = last - first;
     for (let place = begin; place < end; place++)
       all.set(
-        part.subarray((place - begin) * width, (place - begin + 1) * width) as never,
-        rowAt(place, rows) * width,
+        part.subarray((place - begin) * own, (place - begin + 1) * own) as never,
+        rowAt(place, rows) * width + first,
       );
   });
   return all;

@@ -108,10 +108,11 @@ std::optional<Shard> shard_of(napi_env env, napi_value value) {
   ensure(napi_typeof(env, value, &type), "shard");
   if (type == napi_undefined) return std::nullopt;
   const std::span<const double> numbers = doubles(env, value, "shard");
-  if (numbers.size() != 5) throw Error({"a shard has five numbers", "shard", std::to_string(numbers.size()), "5", ""});
+  if (numbers.size() != 6) throw Error({"a shard has six numbers", "shard", std::to_string(numbers.size()), "6", ""});
   const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
-                    whole32(positive(numbers[2], "owners"), "owners"), whole32(numbers[3], "turn")};
-  return Shard{map, whole32(numbers[4], "rank")};
+                    whole32(positive(numbers[2], "owners"), "owners"), whole32(numbers[3], "turn"),
+                    whole32(positive(numbers[4], "columns"), "columns")};
+  return Shard{map, whole32(numbers[5], "rank")};
 }
 
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store) {
@@ -213,12 +214,14 @@ napi_value copy_parameter(napi_env env, napi_callback_info info) {
 
 napi_value fill_parameter(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<7> a(env, info);
+    const Arguments<8> a(env, info);
     const Fill spec{fill_kind(text(env, a[1], "kind")), number(env, a[2], "a"), number(env, a[3], "b"),
                     whole(number(env, a[4], "seed"), "seed"), whole32(number(env, a[5], "stream"), "stream")};
     const uint32_t threads = std::max(1u, std::thread::hardware_concurrency());
-    if (const std::optional<Shard> shard = shard_of(env, a[6])) parameter_of(env, a[0])->fill(spec, *shard, threads);
-    else parameter_of(env, a[0])->fill(spec, threads);
+    const std::shared_ptr<ParameterStore> store = parameter_of(env, a[0]);
+    const std::optional<Shard> shard = shard_of(env, a[6]);
+    if (shard) store->fill(spec, *shard, positive(number(env, a[7], "width"), "width"), threads);
+    else store->fill(spec, threads);
   });
 }
 

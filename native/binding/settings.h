@@ -41,6 +41,14 @@ inline Fill read_fill(Settings& s) {
   return fill;
 }
 
+// Some columns of rows of a table: their range, and the numbers of a whole row.
+inline ColumnRange read_columns(Settings& s) {
+  const uint64_t begin = s.count(), end = s.count(), width = s.count();
+  if (begin < end && end <= width) return {begin, end, width};
+  throw Error({"columns are out of range", "settings", std::to_string(begin) + " to " + std::to_string(end),
+               "some of " + std::to_string(width), ""});
+}
+
 // The seed and the stream of their draws.
 inline void read_draws(Settings& s, Fill& fill) {
   fill.seed = s.count();

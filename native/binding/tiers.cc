@@ -27,7 +27,7 @@ TierSpec read_spec(std::string directory, Settings s) {
   do {
     const uint64_t dtype = s.count();
     if (dtype >= std::size(kDTypes)) refuse_settings("dtype " + std::to_string(dtype));
-    spec.columns.push_back({kDTypes[dtype], positive(s.number(), "width")});
+    spec.columns.push_back({kDTypes[dtype], read_columns(s)});
   } while (!s.ended());
   return spec;
 }

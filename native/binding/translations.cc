@@ -136,7 +136,7 @@ napi_value attach_memory(napi_env env, napi_callback_info info) {
     const Arguments<3> arguments(env, info);
     DynamicTable& table = table_of(env, arguments[0]);
     Settings s(env, arguments[2]);
-    AttachedRows attached{.width = s.count(), .init = {}, .weights = s.count() == 1};
+    AttachedRows attached{.columns = read_columns(s), .init = {}, .weights = s.count() == 1};
     attached.init = read_fill(s);
     const Fill unknown = read_fill(s);
     read_draws(s, attached.init);

@@ -75,6 +75,11 @@ void check_kept(const Translator& table, const Shard& shard) {
                "slots " + std::to_string(slots.begin) + " to " + std::to_string(slots.end), ""});
 }
 
+// Of a table's memory, or a state's, on this rank.
+uint64_t elements_here(const RowRoute& route, uint64_t elements) {
+  return route.rows_here() * route.columns_of(route.shard().rank, elements / route.shard().map.rows).size();
+}
+
 // A copy of a table has all rows.
 void refuse_parts(const Translator* table) {
   if (table == nullptr || (table->kept() == nullptr && table->frames() == nullptr)) return;
@@ -121,7 +126,7 @@ void Executor::bind_ranks(std::shared_ptr<Communicator> ranks) {
 void Executor::bind_routes() {
   for (const Instruction& i : program_.instructions) {
     if (i.opcode != Opcode::kUniqueRows) continue;
-    if (const double end = i.attributes[kFirstRank] + i.attributes[kOwners]; end > step_.ranks) {
+    if (const double end = i.attributes[kFirstRank] + i.attributes[kOwners] * i.attributes[kColumns]; end > step_.ranks) {
       throw Error({"a table is shared by ranks that do not exist", "compile",
                    "rank " + std::to_string(uint64_t(end) - 1), "ranks below " + std::to_string(step_.ranks), ""});
     }
@@ -143,6 +148,7 @@ void Executor::bind_routes() {
     RowRoute* const route = route_of_[i.operands[layout.first_pair].buffer];
     if (program_.buffer(i.operands[layout.first_pair]).space != Space::kExchange) continue;
     route_of_[i.operands[0].buffer] = route;
+    if (i.opcode == Opcode::kTableSumSquares) route->return_whole_sums();
     for (size_t s = 0; s < layout.states; ++s) route_of_[i.operands[layout.first_state + s].buffer] = route;
   }
 }
@@ -180,8 +186,7 @@ void Executor::bind_parameters(const std::vector<ParameterMemory>& parameters) {
     const Buffer& buffer = program_.buffers[buffers[i]];
     const ParameterMemory& memory = parameters[i];
     const RowRoute* const route = route_of_[buffers[i]];
-    const uint64_t width =
-        route == nullptr ? buffer.width : buffer.width / route->shard().map.rows * route->rows_here();
+    const uint64_t width = route == nullptr ? buffer.width : elements_here(*route, buffer.width);
     if (memory.count != width) {
       throw Error({"a parameter has a wrong size", "parameter " + buffer.name,
                    std::to_string(memory.count) + " elements", std::to_string(width), ""});
@@ -228,16 +233,20 @@ void Executor::allocate() {
 View Executor::bind(const Operand& operand) const {
   const Buffer& buffer = program_.buffer(operand);
   const RowRoute* const route = buffer.space == Space::kParameter ? route_of_[operand.buffer] : nullptr;
-  const uint64_t rows = route == nullptr ? operand.dims[0] : route->rows_here();
+  std::array<uint64_t, 3> dims{operand.dims[0], operand.dims[1], operand.dims[2]};
+  if (route != nullptr) {
+    dims[0] = route->rows_here();
+    if (operand.ndims == 2) dims[1] = route->columns_of(step_.rank, dims[1]).size();
+  }
   const bool of_entries = buffer.space == Space::kEntries;
   return {.space = buffer.space,
           .dtype = buffer.dtype,
           .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
           .offset = buffer.offset + (of_entries ? 0 : operand.offset),
           .stride = is_row(buffer.space) ? size_t(buffer.width) : 0,
-          .size = size_t(operand.size() / operand.dims[0] * rows),
+          .size = route == nullptr ? size_t(operand.size()) : elements_here(*route, operand.size()),
           .ndims = operand.ndims,
-          .dims = {rows, operand.dims[1], operand.dims[2]},
+          .dims = {dims[0], dims[1], dims[2]},
           .sequence = of_entries ? program_.sequence_of(buffer.name) : 0,
           .column = of_entries ? size_t(operand.offset) : 0};
 }
@@ -273,11 +282,15 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
     for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) origins.names[bound.views[i].base] = names;
   }
   if (bound.rule->execution != Execution::kTable) return;
+  const uint64_t dim = bound.source->operands[0].dims[1];
+  bound.columns = {0, dim, dim};
   const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
   if (found != origins.names.end()) bound.names = found->second;
   if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) {
     bound.names = route->names();
     bound.received = &route->received();
+    if (bound.source->opcode != Opcode::kTableSumSquares) bound.columns = route->columns_of(step_.rank, dim);
+    bound.skipped = bound.columns.begin - route->sums_of(step_.rank, dim).begin;
   }
   if (bound.names == nullptr || bound.names->shard != nullptr || !bound.table.every_row) return;
   throw Error({"every row of a table that is dynamic or has a store cannot be updated", "compile", "everyRow 1",

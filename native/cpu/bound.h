@@ -56,6 +56,8 @@ struct BoundInstruction {
   TableLayout table{};            // if the rule's execution is kTable
   const RowNames* names = nullptr;  // of the table's rows; null: their numbers
   const ReceivedSums* received = nullptr;  // the gradients of a shard's rows, in place of pairs
+  ColumnRange columns{};          // of the table: those that are updated, or whose gradients are measured
+  size_t skipped = 0;             // numbers before them in `received`
   uint8_t* changed = nullptr;     // of the table: ParameterMemory::changed
   const float* packed = nullptr;  // the packed weight, if the operation uses one
 

@@ -35,7 +35,7 @@ ParameterStore::ParameterStore(DType dtype, uint64_t count, const std::string& p
 
 ParameterStore::ParameterStore(std::shared_ptr<Tier> tier, size_t column)
     : dtype_(tier->spec().columns[column].dtype),
-      count_(tier->spec().rows * tier->spec().columns[column].width),
+      count_(tier->spec().rows * tier->spec().columns[column].columns.size()),
       tier_(std::move(tier)),
       column_(column),
       data_(tier_->memory_of(column)) {}
@@ -50,7 +50,7 @@ ParameterMemory ParameterStore::memory() {
   new_ = false;
   ParameterMemory memory = is_half(dtype_) ? ParameterMemory(std::span(static_cast<uint16_t*>(data_), count_))
                                            : ParameterMemory(std::span(static_cast<float*>(data_), count_));
-  if (tier_) memory.held = tier_->frames() * tier_->spec().columns[column_].width;
+  if (tier_) memory.held = tier_->frames() * tier_->spec().columns[column_].columns.size();
   else memory.changed = changed();
   return memory;
 }
@@ -183,15 +183,15 @@ void ParameterStore::fill(const Fill& spec, uint32_t threads) {
   pairloom::fill(std::span(static_cast<uint16_t*>(data_), count_), table_format(dtype_), spec, threads);
 }
 
-void ParameterStore::fill(const Fill& spec, const Shard& shard, uint32_t threads) {
+void ParameterStore::fill(const Fill& spec, const Shard& shard, uint64_t width, uint32_t threads) {
   if (shard.rows() == 0) return;
   if (tier_ && tier_->spec().shard) return fill(spec, threads);
-  if (tier_ || mapping_ || count_ % shard.rows() != 0) {
-    throw Error({"a memory is not that of a shard", "fill", std::to_string(count_) + " numbers",
-                 "whole rows of " + std::to_string(shard.rows()), ""});
+  const uint64_t count = shard.rows() * shard.map.columns_of(shard.rank, width).size();
+  if (tier_ || mapping_ || count_ != count) {
+    throw Error({"a memory is not that of a shard", "fill", std::to_string(count_) + " numbers", std::to_string(count), ""});
   }
   begin_writing();
-  fill_shard(data_, dtype_, count_ / shard.rows(), shard, spec, threads);
+  fill_shard(data_, dtype_, width, shard, spec, threads);
 }
 
 }  // namespace pairloom

@@ -69,8 +69,8 @@ class ParameterStore {
 
   // Fills it with initial values. Zeros in a new store cost nothing: its pages get memory when they are first used.
   void fill(const Fill& spec, uint32_t threads);
-  // Of the rows of a shard: each has the values that it has in the whole table.
-  void fill(const Fill& spec, const Shard& shard, uint32_t threads);
+  // Of the rows of a shard: each has the values that it has in the whole table, of `width` numbers a row.
+  void fill(const Fill& spec, const Shard& shard, uint64_t width, uint32_t threads);
 
  private:
   size_t width() const;  // bytes per number

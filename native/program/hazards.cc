@@ -76,6 +76,7 @@ class HazardCheck {
     check_ids(ins);
     check_sequences(ins, stage);
     check_route(ins);
+    check_columns(ins);
     check_order(ins, access);
     for (size_t i = 0; i < access.size(); ++i) {
       if (access[i].written) write(ins.operands[i]);
@@ -84,7 +85,9 @@ class HazardCheck {
     if (ins.opcode == Opcode::kUniqueRows) begin_route(ins);
     if (ins.opcode == Opcode::kFetchRows) route_of_[ins.operands.back().buffer] = route_of(ins);
     if (returns_sums(ins)) {
-      limits_[ins.operands[ins.operands.size() - 2].buffer] = routes_[route_of(ins)].rows;
+      const uint32_t owned = ins.operands[ins.operands.size() - 2].buffer;
+      limits_[owned] = routes_[route_of(ins)].rows;
+      route_of_[owned] = route_of(ins);
     }
     if (ins.opcode == Opcode::kGatherRows) limits_[ins.operands[1].buffer] = limits_[ins.operands[0].buffer];
     if (ins.opcode == Opcode::kTranslate || ins.opcode == Opcode::kUniqueRows) pass_sequences_on(ins);
@@ -149,13 +152,15 @@ class HazardCheck {
       refuse("routes are not numbered in order", "route " + std::to_string(route_of(ins)));
     }
     if (uint64_t(ins.attributes[kReturned]) > columns) refuse("more gradients return than there are columns", "");
-    Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), ins.attributes[kCopies] == 1, {}, {}};
+    Route route{uint64_t(ins.attributes[kRouteRows]), uint64_t(ins.attributes[kReturned]), ins.attributes[kColumns],
+                ins.attributes[kCopies] == 1, {}, {}};
     for (size_t i = 0; i < columns; ++i) route.ids.push_back(ins.operands[i].buffer);
     const double owners = ins.attributes[kOwners];
-    if (route.rows == 0 || route.rows > kMostTableRows || owners < 1 ||
-        ins.attributes[kFirstRank] + owners > kMostRanks) {
+    if (route.rows == 0 || route.rows > kMostTableRows || owners < 1 || route.parts < 1 ||
+        ins.attributes[kFirstRank] + owners * route.parts > kMostRanks) {
       refuse("a route has a wrong number of rows or owners", std::to_string(route.rows));
     }
+    if (route.copies && route.parts > 1) refuse("copies of a table have no columns of their own", "");
     for (size_t i = columns; i < ins.operands.size(); ++i) {
       const uint32_t buffer = ins.operands[i].buffer;
       route.columns.push_back(buffer);
@@ -175,6 +180,7 @@ class HazardCheck {
     }
     const Route& route = routes_[route_of(ins)];
     if (fetches && ins.operands[0].dims[0] != route.rows) refuse("a route is of another table", "");
+    if (fetches && route.parts > (ins.operands[0].dims[1] + 3) / 4) refuse("a rank has less than four columns of a table", "");
     if (route.copies != (tells || ins.opcode == Opcode::kFoldRows)) {
       refuse("an instruction does not fit the copies of its route", route.copies ? "on every rank" : "none");
     }
@@ -188,6 +194,15 @@ class HazardCheck {
       if (same && (!tells || ins.operands[i].buffer == route.ids[i])) continue;
       refuse("an instruction has another column than its route", "column " + std::to_string(i));
     }
+  }
+
+  // A rank that has some columns of a table cannot update it by what follows from a whole row.
+  void check_columns(const Instruction& ins) const {
+    const Rule& rule = *find_rule(ins.opcode);
+    if (rule.execution != Execution::kTable || rule.elementwise || ins.opcode == Opcode::kTableSumSquares) return;
+    const uint64_t route = route_of_[ins.operands[ins.operands.size() - 2].buffer];  // of the last pair
+    if (route == kNoRoute || routes_[route].parts == 1) return;
+    refuse("an update by whole rows, of which ranks have some columns", "");
   }
 
   // What uniqueRows gives are rows of what fetchRows gives, and of nothing else.
@@ -317,6 +332,7 @@ class HazardCheck {
 
   struct Route {
     uint64_t rows, returned;
+    double parts;  // of a row, on as many ranks
     bool copies;
     std::vector<uint32_t> ids, columns;  // buffers: operands of uniqueRows, and its results
   };

@@ -82,7 +82,7 @@ struct Instruction {
 };
 
 // The attributes of uniqueRows. The other instructions of a route have the first one, too.
-enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned, kTurn, kCopies };
+enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned, kTurn, kCopies, kColumns };
 constexpr uint32_t kMostRanks = ~uint32_t{0};
 
 constexpr uint32_t kNoSequence = ~uint32_t{0};

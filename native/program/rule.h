@@ -21,7 +21,7 @@ struct Rule {
   Execution execution;
   Placement placement;
   // Elements depend only on the operands' elements at the same position and on single numbers. A row instruction may
-  // write over the view of its first or second operand, and a fixed one may be divided anywhere.
+  // write over the view of its first or second operand, a fixed one may be divided anywhere, and a table one by columns.
   bool elementwise;
   Entries entries;
   const char* operands;    // see signature.h

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "runtime/column_range.h"
 #include "runtime/inline.h"
 
 namespace pairloom {
@@ -58,5 +59,10 @@ constexpr RowDraws row_draws(RandomKey key, uint64_t name, uint64_t width) {
 }
 
 constexpr RowDraws unnamed_row_draws(RandomKey key) { return {block_key(key, kUnnamedBlock), 0}; }
+
+// Of some columns of a row.
+constexpr RowDraws draws_of_columns(const RowDraws& row, const ColumnRange& columns) {
+  return {row.key, row.first + columns.begin};
+}
 
 }  // namespace pairloom

@@ -1,19 +1,21 @@
-// Which rank owns which rows of a table.
+// Which rank owns which rows and columns of a table.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
+#include "runtime/column_range.h"
 #include "runtime/table_layout.h"
 
 namespace pairloom {
 
-// The slots of a table are divided among some ranks, in order, from the rank `turn` after the first of them on: so the
+// The slots of a table are divided into `owners` equal shares, in order, and the rows of a share among `columns` ranks, which
+// follow one another: each has some columns. The first share is that of the ranks `turn` shares after the first, so the
 // frequent rows of all tables do not belong to one rank. A rank keeps its rows in the order of their places: slot by slot,
-// and within a slot by row. So what a rank owns is one range of places.
+// and within a slot by row. So what a rank owns is one range of places, and of columns.
 struct SlotMap {
   uint64_t rows;  // of the whole table
-  uint32_t first_rank, owners, turn = 0;
+  uint32_t first_rank, owners, turn = 0, columns = 1;
 
   uint64_t place_of(uint64_t row) const { return begin_of_slot(row % kTableSlots) + row / kTableSlots; }
   uint64_t row_at(uint64_t place) const {
@@ -29,10 +31,21 @@ struct SlotMap {
   uint64_t begin(uint32_t rank) const { return begin_of_slot(begin_slot(rank)); }
   uint64_t end(uint32_t rank) const { return begin_of_slot(end_slot(rank)); }
   uint64_t owned_by(uint32_t rank) const { return end(rank) - begin(rank); }
+  // Whole fours of the numbers of a row, but for the last ones. A rank without rows has all columns.
+  ColumnRange columns_of(uint32_t rank, uint64_t width) const {
+    if (!owns(rank)) return {0, width, width};
+    return {first_column(part_of(rank), width), first_column(part_of(rank) + 1, width), width};
+  }
+  // Of the ranks that have the same rows.
+  uint32_t first_of_share(uint32_t rank) const { return owns(rank) ? rank - part_of(rank) : rank; }
 
  private:
-  bool owns(uint32_t rank) const { return rank >= first_rank && rank - first_rank < owners; }
-  uint64_t share_of(uint32_t rank) const { return (rank - first_rank + owners - turn % owners) % owners; }
+  bool owns(uint32_t rank) const { return rank >= first_rank && rank - first_rank < uint64_t{owners} * columns; }
+  uint64_t share_of(uint32_t rank) const { return ((rank - first_rank) / columns + owners - turn % owners) % owners; }
+  uint32_t part_of(uint32_t rank) const { return (rank - first_rank) % columns; }
+  uint64_t first_column(uint64_t part, uint64_t width) const {
+    return std::min(width, part * ((width + 3) / 4) / columns * 4);
+  }
   uint32_t slot_of_share(uint64_t share) const { return uint32_t(share * kTableSlots / owners); }
   uint64_t begin_of_slot(uint64_t slot) const {
     return slot * (rows / kTableSlots) + std::min(slot, rows % kTableSlots);

@@ -20,16 +20,16 @@ using O = Opcode;
 // Looks up rows that two ranks share, or of which both have all, and returns their gradients, which are the rows
 // themselves.
 struct SharedLookup {
-  uint64_t table_rows = kRows;
+  uint64_t table_rows = kRows, width = kWidth;
   DType ids = DType::kId;
   test::ProgramBuilder builder{kBatch, 32, 2};
-  Operand table = builder.parameter({table_rows, kWidth}), lr = builder.scalar();
+  Operand table = builder.parameter({table_rows, width}), lr = builder.scalar();
   Operand id = builder.buffer(Space::kBatch, {1}, ids), local = builder.buffer(Space::kBatch, {1}, DType::kId);
-  Operand rows = builder.buffer(Space::kExchange, {table_rows, kWidth});
-  Operand out = builder.batch({kWidth});
-  Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {kWidth});
-  double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0;
-  bool reads_table = false, returns_ids = false, tells = false;
+  Operand rows = builder.buffer(Space::kExchange, {table_rows, width});
+  Operand out = builder.batch({width});
+  Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {width});
+  double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0, columns = 1;
+  bool reads_table = false, returns_ids = false, tells = false, by_row = false;
   Operand told{};
 
   // Each rank has all rows.
@@ -43,7 +43,7 @@ struct SharedLookup {
     builder.stage(StageKind::kTile);
     builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn, copies});
+    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn, copies, columns});
     builder.stage(StageKind::kExchange);
     if (tells) builder.add(O::kTellRows, {id, local, told}, {route});
     else builder.add(O::kFetchRows, {table, local, rows}, {route});
@@ -52,14 +52,15 @@ struct SharedLookup {
     builder.stage(StageKind::kExchange);
     builder.add(tells ? O::kFoldRows : O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
     builder.stage(StageKind::kFixed);
-    builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
+    if (by_row) builder.add(O::kTableRowWiseAdagrad, {table, lr, builder.parameter({table_rows}), owned, sums}, {0, 0, 0, 0, 0, 0, 0});
+    else builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
     builder.output(out);
     return builder.bytes();
   }
 };
 
-std::string refusal_of(const std::function<void(SharedLookup&)>& breaks) {
-  SharedLookup lookup;
+std::string refusal_of(const std::function<void(SharedLookup&)>& breaks, uint64_t width = kWidth) {
+  SharedLookup lookup{.width = width};
   breaks(lookup);
   try {
     decode(lookup.bytes());
@@ -144,6 +145,12 @@ TEST(verifier_refuses_broken_routes) {
   }
   CHECK(has(refusal_of([](auto& l) { l.owners = 0; }), "wrong number of rows"));
   CHECK(has(refusal_of([](auto& l) { l.copies = 1; }), "does not fit the copies of its route"));
+  CHECK_EQ(refusal_of([](auto& l) { l.columns = 2; }, 5), "nothing");
+  CHECK(has(refusal_of([](auto& l) { l.columns = 0; }, 5), "wrong number of rows"));
+  CHECK(has(refusal_of([](auto& l) { l.columns = 3; }, 5), "less than four columns"));
+  CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.copies = 1; }, 5), "no columns of their own"));
+  CHECK_EQ(refusal_of([](auto& l) { l.by_row = true; }, 5), "nothing");
+  CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.by_row = true; }, 5), "an update by whole rows"));
   CHECK(has(refusal_of([](auto& l) { l.table = l.builder.parameter({kRows + 1, kWidth}); }), "operation's rule"));
 }
 
@@ -170,7 +177,7 @@ TEST(a_program_of_ranks_needs_them) {
   lists.stage(StageKind::kTile);
   lists.input(id, kRows);
   lists.stage(StageKind::kFixed);
-  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1, 0, 0});
+  lists.add(O::kUniqueRows, {id, local}, {0, kRows, 0, 2, 1, 0, 0, 1});
   CHECK_EQ(refusal(lists.bytes(), nullptr), "a program of several ranks has no ranks");
 }
 

@@ -29,7 +29,7 @@ class Twin {
   Twin(uint64_t width, uint64_t memory, uint64_t rows = kRows)
       : width_(width),
         rows_(rows),
-        tier_({std::filesystem::temp_directory_path().string(), rows, memory, {{DType::kFp32, width}}}),
+        tier_({std::filesystem::temp_directory_path().string(), rows, memory, {{DType::kFp32, {0, width, width}}}}),
         expected_(rows * width, 0.5f) {
     tier_.fill(0, {FillKind::kConstant, 0.5, 0, 0, 0});
   }

@@ -4,7 +4,7 @@ import type { World } from "../distributed/world.js";
 import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import type { Initializer, RowInitializer } from "../graph/initializer.js";
-import type { Placement, Shard, SlotRange } from "../graph/placement.js";
+import type { ColumnRange, Placement, Shard, SlotRange } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
@@ -154,6 +154,8 @@ export interface DynamicTranslation extends Translation {
 export interface AttachedRows {
   /** Numbers of a row. */
   readonly width: number;
+  /** Those that the memory has; default all. */
+  readonly columns?: ColumnRange;
   readonly init: RowInitializer;
   readonly seed: number;
   readonly stream: number;
@@ -196,8 +198,12 @@ export interface TierSpec {
   readonly shard?: Shard;
   /** The other rows are in a file there, which is gone with the process. */
   readonly directory: string;
-  /** Of the weights and of each state. */
-  readonly columns: readonly { readonly dtype: TableDtype; readonly width: number }[];
+  /** Of the weights and of each state: the numbers of a row, and those of them that this tier has, by default all. */
+  readonly columns: readonly {
+    readonly dtype: TableDtype;
+    readonly width: number;
+    readonly columns?: ColumnRange;
+  }[];
 }
 
 export interface Tier {

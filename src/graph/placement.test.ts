@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { placeOf, placesOf, rowAt, SLOTS, slotsOf } from "./placement.js";
+import { byColumns, columnsOf, mostColumns, placeOf, placesOf, rowAt, SLOTS, slotsOf } from "./placement.js";
 
 const cases = fc.record({
   rows: fc.integer({ min: 1, max: 5000 }),
   firstRank: fc.integer({ min: 0, max: 5 }),
   owners: fc.integer({ min: 1, max: 9 }),
   turn: fc.integer({ min: 0, max: 8 }),
+  columns: fc.integer({ min: 1, max: 5 }),
 });
 
 it("every row has one place, in the order of slots, and one owner", () => {
@@ -18,12 +19,14 @@ it("every row has one place, in the order of slots, and one owner", () => {
       expect(inOrder.map((_, place) => rowAt(place, rows))).toEqual(inOrder);
       expect(inOrder.map((row) => placeOf(row, rows))).toEqual([...inOrder.keys()]);
       let next = 0;
-      const { firstRank, owners, turn } = placement;
-      for (const rank of [firstRank - 1, firstRank + owners])
+      const { firstRank, owners, turn, columns } = placement;
+      for (const rank of [firstRank - 1, firstRank + owners * columns])
         expect(slotsOf(placement, rank)).toEqual([0, 0]);
       for (let share = 0; share < owners; share++) {
-        const rank = firstRank + ((share + turn) % owners);
+        const rank = firstRank + ((share + turn) % owners) * columns;
         const [begin, end] = placesOf(placement, rank, rows);
+        for (let part = 1; part < columns; part++)
+          expect(placesOf(placement, rank + part, rows)).toEqual([begin, end]);
         const [first, last] = slotsOf(placement, rank);
         expect(begin).toBe(next);
         for (let place = begin; place < end; place++) {
@@ -36,4 +39,25 @@ it("every row has one place, in the order of slots, and one owner", () => {
     }),
     { numRuns: 50 },
   );
+});
+
+it("the ranks of a share have every column once, as equally many as fours allow", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 9 }), (width, ranks) => {
+      const columns = Math.min(ranks, mostColumns(width));
+      const placement = { firstRank: 2, owners: 2, turn: 1, columns };
+      for (const first of [2, 2 + columns]) {
+        const parts = Array.from({ length: columns }, (_, part) => columnsOf(placement, first + part, width));
+        expect(parts.map(([begin]) => begin)).toEqual([0, ...parts.slice(0, -1).map(([, end]) => end)]);
+        expect(parts.at(-1)![1]).toBe(width);
+        for (const [begin, end] of parts) {
+          expect(begin % 4).toBe(0);
+          expect(end).toBeGreaterThan(begin);
+          expect(Math.abs(Math.ceil((end - begin) / 4) - Math.ceil(width / 4) / columns)).toBeLessThan(1);
+        }
+      }
+      expect(columnsOf(placement, 1, width)).toEqual([0, width]);
+    }),
+  );
+  expect(byColumns("t", 7, 3)).toMatchObject({ firstRank: 0, owners: 2, columns: 3 });
 });

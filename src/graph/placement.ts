@@ -6,15 +6,24 @@ export const SLOTS = 1024;
 /** The slots [begin, end) of a table. */
 export type SlotRange = readonly [begin: number, end: number];
 
+/** The columns [begin, end) of a table's rows. */
+export type ColumnRange = readonly [begin: number, end: number];
+
+/** Parts of rows have multiples of so many columns, but for the last one. */
+export const COLUMN_UNIT = 4;
+
 /**
- * The ranks that share a table: its slots are divided among `owners` ranks from `firstRank` on, in order and as equally as
- * possible. An owner keeps its rows in the order of their places: slot by slot, and within a slot by row.
+ * The ranks that share a table: its slots are divided into `owners` shares, in order and as equally as possible, and each share
+ * belongs to `columns` ranks, which have some columns of its rows each. These ranks follow one another from `firstRank` on. A rank
+ * keeps its rows in the order of their places: slot by slot, and within a slot by row.
  */
 export interface Placement {
   readonly firstRank: number;
   readonly owners: number;
-  /** The rank with the first slots is so many after `firstRank`; default 0. After the last of the owners comes the first. */
+  /** The ranks with the first slots come after so many other shares; default 0. After the last of the shares comes the first. */
   readonly turn?: number;
+  /** The ranks among which each row is divided; default 1: a rank has whole rows. */
+  readonly columns?: number;
   /** Every rank has a copy of the whole table, and updates it. The owners only add up the gradients of their rows. */
   readonly copies?: true;
 }
@@ -29,36 +38,68 @@ export function byRows(name: string, ranks: number): Placement {
   return { firstRank: 0, owners, turn: murmur3(Buffer.from(name)) % owners };
 }
 
+/**
+ * All ranks share a table, of which each has some columns of all rows, or of as many as there are ranks for.
+ * @param columns the ranks among which a row is divided; they divide the number of ranks
+ */
+export function byColumns(name: string, ranks: number, columns: number): Placement {
+  return { ...byRows(name, Math.floor(ranks / columns)), columns };
+}
+
 /** All ranks have a copy of a table. */
 export function copied(name: string, ranks: number): Placement {
   return { ...byRows(name, ranks), copies: true };
 }
 
 export function isSamePlacement(a: Placement, b: Placement): boolean {
-  const parts = ({ firstRank, owners, turn = 0, copies }: Placement) => [firstRank, owners, turn, copies];
+  const parts = ({ firstRank, owners, turn = 0, columns = 1, copies }: Placement) => [
+    ...[firstRank, owners, turn, columns, copies],
+  ];
   return parts(a).every((part, i) => part === parts(b)[i]);
 }
 
-/** The rows that one rank owns of a table. */
+/** The ranks that own some part of a table. */
+export const ranksOf = ({ owners, columns = 1 }: Placement): number => owners * columns;
+
+/** The most ranks among which a row of this width is divided. */
+export const mostColumns = (width: number): number => Math.ceil(width / COLUMN_UNIT);
+
+/** The rows, and columns, that one rank owns of a table. */
 export interface Shard {
   /** Of the whole table. */
   readonly rows: number;
+  /** Numbers of a row of the whole table. */
+  readonly width: number;
   readonly placement: Placement;
   readonly rank: number;
 }
 
 /** The number of rows of a shard. */
-export function rowsOfShard({ rows, placement, rank }: Shard): number {
+export function rowsOfShard({ rows, placement, rank }: Omit<Shard, "width">): number {
   const [begin, end] = placesOf(placement, rank, rows);
   return end - begin;
 }
 
 /** Slots `[begin, end)` of a rank; `[0, 0)` if it is no owner. */
-export function slotsOf({ firstRank, owners, turn = 0 }: Placement, rank: number): SlotRange {
-  if (rank < firstRank || rank >= firstRank + owners) return [0, 0];
-  const share = (rank - firstRank + owners - (turn % owners)) % owners;
+export function slotsOf(placement: Placement, rank: number): SlotRange {
+  const { firstRank, owners, turn = 0, columns = 1 } = placement;
+  if (!owns(placement, rank)) return [0, 0];
+  const share = (Math.floor((rank - firstRank) / columns) + owners - (turn % owners)) % owners;
   return [Math.floor((share * SLOTS) / owners), Math.floor(((share + 1) * SLOTS) / owners)];
 }
+
+/** The columns of its rows that a rank has, of tables of this width; a rank without rows has all. */
+export function columnsOf(placement: Placement, rank: number, width: number): ColumnRange {
+  const { firstRank, columns = 1 } = placement;
+  if (!owns(placement, rank)) return [0, width];
+  const part = (rank - firstRank) % columns;
+  const first = (of: number) =>
+    Math.min(width, Math.floor((of * mostColumns(width)) / columns) * COLUMN_UNIT);
+  return [first(part), first(part + 1)];
+}
+
+const owns = (placement: Placement, rank: number): boolean =>
+  rank >= placement.firstRank && rank < placement.firstRank + ranksOf(placement);
 
 /** Places `[begin, end)` of the rows that a rank owns of a table with this number of rows. */
 export function placesOf(

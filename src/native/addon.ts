@@ -308,6 +308,7 @@ interface RawAddon extends RawColumnCalls, WorldCalls, DirectCalls {
     seed: number,
     stream: number,
     shard: Float64Array | undefined,
+    width: number | undefined,
   ): void;
   makeTier(directory: string, settings: Float64Array, shard: Float64Array | undefined): TierHandle;
   mapFile(path: string): ArrayBuffer;
@@ -346,7 +347,9 @@ function wrap(raw: RawAddon): Addon {
     ...wrapWorldCalls(raw, explained, explain),
     ...wrapDirectCalls(raw),
     fillParameter: (parameter, { kind, a, b, seed, stream }, shard) =>
-      explained(() => raw.fillParameter(parameter, kind, a, b, seed, stream, shard && shardNumbers(shard))),
+      explained(() =>
+        raw.fillParameter(parameter, kind, a, b, seed, stream, shard && shardNumbers(shard), shard?.width),
+      ),
     makeTier: (directory, settings, shard) =>
       explained(() => raw.makeTier(directory, settings, shard && shardNumbers(shard))),
     mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
@@ -452,5 +455,5 @@ function untransferable<B extends ArrayBufferLike>(buffer: B): B {
   return buffer;
 }
 
-const shardNumbers = ({ rows, placement: { firstRank, owners, turn = 0 }, rank }: Shard) =>
-  Float64Array.of(rows, firstRank, owners, turn, rank);
+const shardNumbers = ({ rows, placement: { firstRank, owners, turn = 0, columns = 1 }, rank }: Shard) =>
+  Float64Array.of(rows, firstRank, owners, turn, columns, rank);

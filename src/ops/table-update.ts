@@ -50,6 +50,8 @@ export interface TableUpdateRules<Kind extends string, Setting extends string> {
   readonly opcode: number;
   /** By name, in operand order. */
   readonly states: Readonly<Record<string, StateShape>>;
+  /** True if it works element by element, so that columns of a table may be updated apart. */
+  readonly elementwise?: true;
   /** The attributes that precede those of every update: their type in the language of native/program/signature.h. */
   readonly settings: Readonly<Record<Setting, "decay" | "real">>;
   /** Operations per element of an updated row. */
@@ -79,7 +81,7 @@ export interface TableUpdate<Kind extends string, Setting extends string>
 export function tableUpdate<const Kind extends string, const Setting extends string = never>(
   rules: TableUpdateRules<Kind, Setting>,
 ): TableUpdate<Kind, Setting> {
-  const { kind, opcode, meaning, states } = rules;
+  const { kind, opcode, meaning, states, elementwise } = rules;
   const shapes = Object.values(states);
   const settings = Object.entries<string>(rules.settings);
   const stateWords = Object.entries(states).map(
@@ -89,6 +91,7 @@ export function tableUpdate<const Kind extends string, const Setting extends str
     kind,
     opcode,
     execution: "table",
+    elementwise,
     entries: "segments",
     operands: ["table![R,D] lr:number", ...stateWords, `factor:number? ${PAIRS}`].join(" "),
     attributes: [

@@ -23,7 +23,7 @@ import {
 } from "./parameter-memory.js";
 import { readShard } from "./read-shard.js";
 import { changedRows, type RowsOfTables, type SavedRows } from "./saved-rows.js";
-import { ownAttrs, type SharedTable, shardOf } from "./shards.js";
+import { ownAttrs, ownColumns, type SharedTable, shardOf } from "./shards.js";
 import { AVERAGE } from "./step/state.js";
 import { allocateTiers, type Stores } from "./tiers.js";
 
@@ -160,7 +160,10 @@ export class Parameters {
 
   /** Records from now on which rows of tables training updates. Call it before programs are compiled. */
   trackChanges(): void {
-    for (const { attrs, memory } of this.ofTables) memory.trackChanges(elementsOf(attrs) / attrs.shape[0]);
+    for (const table of this.ofTables) {
+      const [begin, end] = ownColumns(table);
+      table.memory.trackChanges(end - begin);
+    }
   }
 
   /** The rows of each table of fixed size that were updated since `clearChanges`. */
@@ -297,7 +300,7 @@ function refuseTooMuch(all: readonly ParameterAttrs[]): void {
 
 /** The rows of keys that a rank keeps may be more than its share, so it has addresses for all. */
 function allocate(backend: Backend, all: ParameterAttrs, own: ParameterAttrs): Memory {
-  const attrs = all.byKey ? all : own;
+  const attrs = all.byKey ? { ...own, shape: [all.shape[0], ...own.shape.slice(1)] } : own;
   try {
     return backend.allocate(elementsOf(attrs), attrs.dtype, elementsOf(own));
   } catch (cause) {

@@ -16,22 +16,44 @@ import { keysName } from "../checkpoint/table-layout.js";
 import { initialIn, type TableContent } from "../checkpoint/write.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf } from "../errors.js";
-import { placeOf, placesOf, rowAt, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
+import {
+  type ColumnRange,
+  columnsOf,
+  placeOf,
+  placesOf,
+  rowAt,
+  rowsOfShard,
+  type Shard,
+  SLOTS,
+  slotsOf,
+} from "../graph/placement.js";
 import { numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { refuseInfiniteWeights } from "./diverged.js";
 import { fileDtype, type Parameter, tensorOf } from "./parameter-memory.js";
 import type { SavedRows } from "./saved-rows.js";
 
-/** The rows of a parameter that this rank owns; undefined if it has all. */
+/** The part of a parameter that this rank owns; undefined if it has all. */
 export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Shard | undefined {
-  return placement && { rows: shape[0], placement, rank };
+  const [rows, ...inner] = shape;
+  return placement && { rows, width: elementCount(inner), placement, rank };
 }
 
-/** The parameter as this rank has it: with its own rows only, of a dynamic table as many as are expected at most. */
+/** The columns of a parameter's rows that this rank has. */
+export function ownColumns({ attrs, shard }: Pick<Parameter, "attrs" | "shard">): ColumnRange {
+  const width = elementCount(attrs.shape.slice(1));
+  return shard ? columnsOf(shard.placement, shard.rank, width) : [0, width];
+}
+
+/**
+ * The parameter as this rank has it: with its own rows and columns only, of a dynamic table with as many rows as are expected at
+ * most.
+ */
 export function ownAttrs(attrs: ParameterAttrs, rank: number): ParameterAttrs {
   const shard = shardOf(attrs, rank);
-  return shard ? { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1)] } : attrs;
+  if (!shard) return attrs;
+  const [begin, end] = ownColumns({ attrs, shard });
+  return { ...attrs, shape: [rowsOfShard(shard), ...attrs.shape.slice(1).map(() => end - begin)] };
 }
 
 /** The row of memory that has a row of the table; -1 if another rank has it. Keys have rows of memory. */

@@ -6,7 +6,7 @@ import { memoryOf, type StoreConfig } from "../features/schema/store.js";
 import { makeDirectories } from "../make-directories.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, machineMemory } from "./parameter-memory.js";
-import { ownAttrs, shardOf } from "./shards.js";
+import { ownAttrs, ownColumns, shardOf } from "./shards.js";
 
 /** The stores of tables, by the name of their translation. */
 export type Stores = ReadonlyMap<string, Required<StoreConfig>>;
@@ -73,7 +73,11 @@ function allocateTier(
     byKey,
     shard: byKey ? undefined : shardOf(parts[0], rank),
     directory: store.path,
-    columns: parts.map((each) => ({ dtype: each.dtype ?? "fp32", width: elementsOf(each) / each.shape[0] })),
+    columns: parts.map((each) => ({
+      dtype: each.dtype ?? "fp32",
+      width: elementsOf(each) / each.shape[0],
+      columns: ownColumns({ attrs: each, shard: shardOf(each, rank) }),
+    })),
   });
 }
 

@@ -13,6 +13,7 @@ import { streamOf } from "../layers/scope.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { type KeyedTables, loadKeys } from "./keyed-tables.js";
 import type { Parameter } from "./parameter-memory.js";
+import { ownColumns } from "./shards.js";
 import { type TableReport, tableReport } from "./table-metrics.js";
 
 /** The name of a translation's state among the tensors of a model. */
@@ -166,11 +167,20 @@ export function attachMemories(
   parameters: readonly Parameter[],
   seed: number,
 ): void {
-  for (const { attrs, memory } of parameters) {
+  for (const parameter of parameters) {
+    const { attrs, memory } = parameter;
     if (!attrs.byKey) continue;
     const [, width = 1] = attrs.shape;
+    const columns = ownColumns(parameter);
     const init = attrs.init as RowInitializer;
-    const rows = { width, init, seed, stream: streamOf(attrs.name), weights: attrs.role === "table" };
+    const rows = {
+      width,
+      columns,
+      init,
+      seed,
+      stream: streamOf(attrs.name),
+      weights: attrs.role === "table",
+    };
     tables.get(attrs.translation!)!.attach(memory, rows);
   }
 }

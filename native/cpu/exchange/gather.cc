@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-// The sums of a table's slots, each from its owner.
+// The sums of a table's slots, each from its owner; from the first one, if owners have columns.
 class GatherSlots : public Exchanger {
  public:
   GatherSlots(const BoundInstruction& instruction, const RowRoute& route)
@@ -19,7 +19,7 @@ class GatherSlots : public Exchanger {
   const char* name(uint32_t) const override { return "squares"; }
   uint64_t sends(uint32_t, uint32_t) const override { return receives(0, rank_); }
   uint64_t receives(uint32_t, uint32_t from) const override {
-    return (map_.end_slot(from) - map_.begin_slot(from)) * sizeof(float);
+    return map_.first_of_share(from) == from ? (map_.end_slot(from) - map_.begin_slot(from)) * sizeof(float) : 0;
   }
   void pack(uint32_t, uint32_t to, char* bytes) override {
     std::memcpy(bytes, views_[0].base + map_.begin_slot(rank_), sends(0, to));

@@ -10,7 +10,7 @@ namespace pairloom {
 struct ReceivedSum {
   uint64_t row;  // of the shard
   uint32_t group;
-  const float* grad;
+  const float* grad;  // of the columns that RowRoute::sums_of says
   float scale;
 };
 using ReceivedSums = std::vector<ReceivedSum>;  // in the order in which they are added

@@ -11,7 +11,7 @@ namespace {
 
 SlotMap slot_map_of(const Instruction& i) {
   return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners]),
-          uint32_t(i.attributes[kTurn])};
+          uint32_t(i.attributes[kTurn]), uint32_t(i.attributes[kColumns])};
 }
 
 // Frames of rows that nobody trains have no names.
@@ -184,18 +184,17 @@ RowRoute::Gradient RowRoute::gradient_of(const BoundInstruction& return_rows, co
 }
 
 void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
-                   std::vector<TreeTerm>& terms, float* to) const {
-  const size_t dim = return_rows.views.back().size;
+                   const ColumnRange& columns, std::vector<TreeTerm>& terms, float* to) const {
   terms.clear();
   TreeOrder order;
   for (uint32_t i = begin_[unique]; i < begin_[unique + 1]; ++i) {
     const Occurrence& occurrence = occurrences_[sorted_[i]];
     if (!has_gradient(occurrence) || occurrence.group >> node.level != node.index) continue;
     const auto [grad, scale] = gradient_of(return_rows, step, occurrence);
-    terms.push_back({grad, scale, order.folds_before(occurrence.group)});
+    terms.push_back({grad + columns.begin, scale, order.folds_before(occurrence.group)});
   }
-  if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, dim * sizeof(float));
-  else step.kernels->sum_along_tree(terms.data(), terms.size(), to, dim);
+  if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, columns.size() * sizeof(float));
+  else step.kernels->sum_along_tree(terms.data(), terms.size(), to, columns.size());
 }
 
 void RowRoute::prefetch_sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique) const {
@@ -207,11 +206,12 @@ void RowRoute::prefetch_sum(const BoundInstruction& return_rows, const StepConte
 void RowRoute::add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const {
   const Range own = asked_of(shard_.rank);
   const std::vector<uint64_t>& rows = asked_[shard_.rank].rows;
+  const uint64_t first = sums_of(shard_.rank, return_rows.views.back().size).begin;
   for (size_t i = 0; i < occurrences_.size(); ++i) {
     const uint32_t unique = uint32_t(local_[i]);
     if (unique < own.begin || unique >= own.end || !has_gradient(occurrences_[i])) continue;
     const auto [grad, scale] = gradient_of(return_rows, step, occurrences_[i]);
-    to.push_back({rows[unique - own.begin], occurrences_[i].group, grad, scale});
+    to.push_back({rows[unique - own.begin], occurrences_[i].group, grad + first, scale});
   }
 }
 

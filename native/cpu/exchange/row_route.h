@@ -22,6 +22,13 @@ class RowRoute {
   const TablePlaces& places_of_table() const { return table_; }
   // Rows of the table's memory on this rank.
   uint64_t rows_here() const { return copies_ ? shard_.map.rows : table_.own_rows(); }
+  // The columns that a rank has of them, and those whose sums it gets, of rows of `width` numbers.
+  ColumnRange columns_of(uint32_t rank, uint64_t width) const { return shard_.map.columns_of(rank, width); }
+  ColumnRange sums_of(uint32_t rank, uint64_t width) const {
+    return whole_sums_ ? ColumnRange{0, width, width} : columns_of(rank, width);
+  }
+  // Ranks that have some columns get the sums of whole rows all the same.
+  void return_whole_sums() { whole_sums_ = true; }
   // Of the rows that this rank updates: frames, if its memory does not hold all of its rows. Null: a row is its own name.
   const RowNames* names() const;
   Translator* translator() const { return translator_; }
@@ -56,9 +63,10 @@ class RowRoute {
   uint32_t sums_for(uint32_t owner) const { return sums_for_[owner]; }
   // Whether a rank must tell in which of its nodes a row gets a gradient: otherwise each has one, in the only node.
   bool tells_nodes(const StepContext& step, uint32_t rank) const;
-  // The sum of a row's gradients over the groups of a node: of the samples' gradients in the pairs of returnRows.
+  // The sum of some columns of a row's gradients over the groups of a node: of the samples' gradients in the pairs of
+  // returnRows.
   void sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique, FoldNode node,
-           std::vector<TreeTerm>& terms, float* to) const;
+           const ColumnRange& columns, std::vector<TreeTerm>& terms, float* to) const;
   void prefetch_sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique) const;
   // As owner and asker in one: the gradients of the rows that this rank looks up in its own shard.
   void add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const;
@@ -108,6 +116,7 @@ class RowRoute {
   const TablePlaces table_;
   const RowNames names_;
   const uint32_t columns_, returned_;  // columns of ids; the gradients of the first ones return
+  bool whole_sums_ = false;
 
   std::vector<View*> readers_;
 

@@ -123,7 +123,9 @@ class AskRows : public Exchanger {
 class FetchRows : public AskRows {
  public:
   FetchRows(const BoundInstruction& instruction, RowRoute& route)
-      : AskRows(route), table_(instruction.views[0]), row_bytes_(table_.dims[1] * bytes_of(table_.dtype)) {}
+      : AskRows(route),
+        table_(instruction.views[0]),
+        row_bytes_(instruction.views.back().dims[1] * bytes_of(table_.dtype)) {}
 
   uint32_t rounds() const override { return 3; }
   const char* name(uint32_t round) const override { return round == 2 ? "rows" : AskRows::name(round); }
@@ -135,22 +137,22 @@ class FetchRows : public AskRows {
   }
 
   uint64_t sends(uint32_t round, uint32_t to) const override {
-    return round == 2 ? row_bytes_ * route_.asked()[to].count : AskRows::sends(round, to);
+    return round == 2 ? part_of(step_->rank).bytes * route_.asked()[to].count : AskRows::sends(round, to);
   }
   uint64_t receives(uint32_t round, uint32_t from) const override {
-    return round == 2 ? row_bytes_ * route_.asked_of(from).size() : AskRows::receives(round, from);
+    return round == 2 ? part_of(from).bytes * route_.asked_of(from).size() : AskRows::receives(round, from);
   }
 
   void pack(uint32_t round, uint32_t to, char* bytes) override {
-    if (round == 2) pack_rows(route_.asked()[to], bytes);
+    if (round == 2) copy_rows(route_.asked()[to], bytes, part_of(step_->rank).bytes);
     else AskRows::pack(round, to, bytes);
   }
   void unpack(uint32_t round, uint32_t from, const char* bytes) override {
-    if (round == 2) std::memcpy(row(route_.asked_of(from).begin), bytes, receives(2, from));
+    if (round == 2) place_parts(from, bytes);
     else AskRows::unpack(round, from, bytes);
   }
   void keep(uint32_t round) override {
-    if (round == 2) pack_rows(route_.asked()[step_->rank], row(route_.asked_of(step_->rank).begin));
+    if (round == 2) copy_rows(route_.asked()[step_->rank], first_part(step_->rank), row_bytes_);
     else AskRows::keep(round);
   }
 
@@ -159,16 +161,35 @@ class FetchRows : public AskRows {
   }
 
  private:
-  char* row(size_t index) const { return reinterpret_cast<char*>(memory_.data()) + index * row_bytes_; }
+  // The bytes of a row that a rank has.
+  struct Part {
+    size_t begin, bytes;
+  };
+  Part part_of(uint32_t rank) const {
+    const ColumnRange columns = route_.columns_of(rank, row_bytes_ / bytes_of(table_.dtype));
+    return {columns.begin * bytes_of(table_.dtype), columns.size() * bytes_of(table_.dtype)};
+  }
+  // Where the rows from a rank begin.
+  char* first_part(uint32_t from) const {
+    return reinterpret_cast<char*>(memory_.data()) + route_.asked_of(from).begin * row_bytes_ + part_of(from).begin;
+  }
 
-  void pack_rows(const RowRoute::Asked& asked, char* bytes) const {
+  // The parts of rows that this rank has. Those of two rows are `stride` apart.
+  void copy_rows(const RowRoute::Asked& asked, char* to, size_t stride) const {
     constexpr size_t kRowsAhead = 32;  // to copy a row takes a tenth of the time that it takes to come from memory
     const char* table = reinterpret_cast<const char*>(table_.base);
-    for (size_t i = 0; i < asked.count; ++i, bytes += row_bytes_) {
-      if (i + kRowsAhead < asked.count) __builtin_prefetch(table + asked.rows[i + kRowsAhead] * row_bytes_);
-      if (refused_) std::memset(bytes, 0, row_bytes_);
-      else std::memcpy(bytes, table + asked.rows[i] * row_bytes_, row_bytes_);
+    const size_t bytes = part_of(step_->rank).bytes;
+    for (size_t i = 0; i < asked.count; ++i, to += stride) {
+      if (i + kRowsAhead < asked.count) __builtin_prefetch(table + asked.rows[i + kRowsAhead] * bytes);
+      if (refused_) std::memset(to, 0, bytes);
+      else std::memcpy(to, table + asked.rows[i] * bytes, bytes);
     }
+  }
+
+  void place_parts(uint32_t from, const char* bytes) {
+    const size_t part = part_of(from).bytes, count = route_.asked_of(from).size();
+    if (part == row_bytes_) return void(std::memcpy(first_part(from), bytes, count * part));
+    for (size_t i = 0; i < count; ++i) std::memcpy(first_part(from) + i * row_bytes_, bytes + i * part, part);
   }
 
   const View& table_;

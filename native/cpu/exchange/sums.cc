@@ -22,19 +22,22 @@ class SumRows : public Exchanger {
   void begin(const StepContext& step) override { step_ = &step; }
 
  protected:
-  uint64_t bytes_to(uint32_t owner) const { return route_.sums_for(owner) * dim_ * sizeof(float); }
-  uint64_t bytes_from(uint32_t asker) const { return route_.asked()[asker].sums * dim_ * sizeof(float); }
+  uint64_t bytes_to(uint32_t owner) const { return route_.sums_for(owner) * size_for(owner) * sizeof(float); }
+  uint64_t bytes_from(uint32_t asker) const {
+    return route_.asked()[asker].sums * size_for(step_->rank) * sizeof(float);
+  }
 
   void pack_sums(uint32_t to, char* bytes) const {
     const std::vector<FoldNode>& nodes = step_->nodes_of(step_->rank);
+    const ColumnRange columns = route_.sums_of(to, dim_);
     std::vector<TreeTerm> terms;
     float* sum = reinterpret_cast<float*>(bytes);
     for (uint32_t u = route_.asked_of(to).begin; u < route_.asked_of(to).end; ++u) {
       route_.prefetch_sum(instruction_, *step_, u + kSumsAhead);
       for (size_t node = 0; node < nodes.size(); ++node) {
         if ((route_.unique()[u].nodes >> node & 1) == 0) continue;
-        route_.sum(instruction_, *step_, u, nodes[node], terms, sum);
-        sum += dim_;
+        route_.sum(instruction_, *step_, u, nodes[node], columns, terms, sum);
+        sum += columns.size();
       }
     }
   }
@@ -55,6 +58,7 @@ class SumRows : public Exchanger {
   const StepContext* step_ = nullptr;
 
  private:
+  uint64_t size_for(uint32_t rank) const { return route_.sums_of(rank, dim_).size(); }
   void add_sums(uint32_t from, ReceivedSums& received) const {
     const RowRoute::Asked& asked = route_.asked()[from];
     const float* sum = sums_[from];
@@ -63,7 +67,7 @@ class SumRows : public Exchanger {
         if ((asked.nodes[i] >> node & 1) == 0) continue;
         const FoldNode of = step_->nodes_of(from)[node];
         received.push_back({asked.rows[i], of.index << of.level, sum, 1.0f});
-        sum += dim_;
+        sum += size_for(step_->rank);
       }
     }
   }

@@ -11,20 +11,23 @@
 
 namespace pairloom {
 
-// The places of a table's rows: those of an owner follow one another. In a dynamic table they are the rows of all keys, once
-// for each rank, and a row has the place of its key's owner.
+// The places of a table's rows: those of an owner follow one another, and owners of other columns have the same ones. In a
+// dynamic table they are the rows of all keys, once for each rank, and a row has the place of its key's first owner.
 class TablePlaces {
  public:
   // `keyed`: the names and the kept rows of a dynamic table, else null.
   TablePlaces(const Shard& shard, uint32_t ranks, const RowNames* keyed, const KeptRows* kept)
       : shard_(shard), keyed_(keyed), kept_(kept), count_(keyed ? ranks * shard.map.rows : shard.map.rows) {
     for (uint32_t rank = 0; rank < ranks; ++rank) {
-      std::fill(owners_.begin() + shard.map.begin_slot(rank), owners_.begin() + shard.map.end_slot(rank), rank);
+      std::fill(owners_.begin() + shard.map.begin_slot(rank), owners_.begin() + shard.map.end_slot(rank),
+                shard.map.first_of_share(rank));
     }
   }
 
   uint64_t count() const { return count_; }
-  uint64_t begin(uint32_t owner) const { return keyed_ ? owner * shard_.map.rows : shard_.map.begin(owner); }
+  uint64_t begin(uint32_t owner) const {
+    return keyed_ ? shard_.map.first_of_share(owner) * shard_.map.rows : shard_.map.begin(owner);
+  }
   uint64_t end(uint32_t owner) const { return begin(owner) + (keyed_ ? shard_.map.rows : shard_.map.owned_by(owner)); }
   uint64_t of(uint64_t row) const {
     return keyed_ ? begin(owners_[keyed_->keys[row] % kTableSlots]) + row : shard_.map.place_of(row);

@@ -81,7 +81,7 @@ struct SumSquares {
 void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const View& out = i.views.back();
   double slots[kTableSlots] = {};
-  const SumSquares sums{*worker.step->kernels, i.views[0].dims[1], i.names, worker.table.named_sums, slots};
+  const SumSquares sums{*worker.step->kernels, i.columns.size(), i.names, worker.table.named_sums, slots};
   each_row(i, i.table, job, worker, sums);
   sums.finish();
   for (uint32_t slot = 0; slot < kTableSlots; ++slot) {

@@ -31,17 +31,17 @@ class OwnRows : public RowMemory {
       : store_(std::move(store)),
         attached_(attached),
         key_(random_key(attached.init.seed, attached.init.stream, 0)),
-        row_bytes_(attached.width * bytes_of(store_->dtype())),
+        row_bytes_(attached.columns.size() * bytes_of(store_->dtype())),
         data_(static_cast<char*>(store_->memory().data)),
-        widened_(is_half(store_->dtype()) ? attached.width : 0) {}
+        widened_(is_half(store_->dtype()) ? attached.columns.size() : 0) {}
 
   size_t row_bytes() const override { return row_bytes_; }
   void initialize(uint32_t row, uint64_t key) override {
-    fill(row, attached_.init, row_draws(key_, key, attached_.width));
+    fill(row, attached_.init, row_draws(key_, key, attached_.columns.width));
   }
   void fill(uint32_t row, const Fill& init, const RowDraws& draws) {
     store_->mark_changed(row);
-    fill_row(at(row), store_->dtype(), attached_.width, init, draws);
+    fill_row(at(row), store_->dtype(), attached_.columns.size(), init, draws_of_columns(draws, attached_.columns));
   }
   void initialize_unknown(const Fill& init) { fill(0, init, unnamed_row_draws(key_)); }
   void save(uint32_t row, char* to) const override { std::memcpy(to, at(row), row_bytes_); }
@@ -54,9 +54,9 @@ class OwnRows : public RowMemory {
     if (store_->changed() != nullptr) store_->changed()[to] = store_->changed()[from];
   }
   double squares(uint32_t row, double sum) const override {
-    return attached_.weights ? add_squares(at(row), store_->dtype(), widened_, attached_.width, sum) : sum;
+    return attached_.weights ? add_squares(at(row), store_->dtype(), widened_, attached_.columns.size(), sum) : sum;
   }
-  void release(uint64_t first) override { store_->release(first * attached_.width); }
+  void release(uint64_t first) override { store_->release(first * attached_.columns.size()); }
 
  private:
   char* at(uint64_t row) const { return data_ + row * row_bytes_; }
@@ -78,8 +78,8 @@ class TierRows : public RowMemory {
         column_(store.column()),
         dtype_(store.dtype()),
         attached_(attached),
-        widened_(attached.width),
-        ahead_(kAhead * attached.width * bytes_of(dtype_)) {
+        widened_(attached.columns.size()),
+        ahead_(kAhead * attached.columns.size() * bytes_of(dtype_)) {
     tier_->initialize_with(column_, attached.init);
   }
 
@@ -88,10 +88,10 @@ class TierRows : public RowMemory {
     if (is_first()) tier_->forget(row);
   }
   void initialize_unknown(const Fill& init) {
-    std::vector<char> values(attached_.width * bytes_of(dtype_));
-    const RandomKey key = random_key(attached_.init.seed, attached_.init.stream, 0);
-    fill_row(values.data(), dtype_, attached_.width, init, unnamed_row_draws(key));
-    tier_->write(column_, 0, attached_.width, values.data());
+    std::vector<char> values(attached_.columns.size() * bytes_of(dtype_));
+    const RowDraws draws = unnamed_row_draws(random_key(attached_.init.seed, attached_.init.stream, 0));
+    fill_row(values.data(), dtype_, attached_.columns.size(), init, draws_of_columns(draws, attached_.columns));
+    tier_->write(column_, 0, attached_.columns.size(), values.data());
   }
   void save(uint32_t row, char* to) const override {
     if (is_first()) tier_->save(row, to);
@@ -108,13 +108,13 @@ class TierRows : public RowMemory {
     if (!attached_.weights) return sum;
     if (step_ != tier_->step() || row < first_ || row >= end_) {
       const uint64_t rows = std::min<uint64_t>(kAhead, tier_->spec().rows - row);
-      tier_->read(column_, row * attached_.width, rows * attached_.width, ahead_.data());
+      tier_->read(column_, row * attached_.columns.size(), rows * attached_.columns.size(), ahead_.data());
       first_ = row;
       end_ = row + rows;
       step_ = tier_->step();
     }
-    const char* numbers = ahead_.data() + (row - first_) * attached_.width * bytes_of(dtype_);
-    return add_squares(numbers, dtype_, widened_, attached_.width, sum);
+    const char* numbers = ahead_.data() + (row - first_) * attached_.columns.size() * bytes_of(dtype_);
+    return add_squares(numbers, dtype_, widened_, attached_.columns.size(), sum);
   }
   void release(uint64_t first) override {
     if (is_first()) tier_->release(first);
@@ -144,10 +144,10 @@ std::unique_ptr<RowMemory> with_unknown(std::unique_ptr<Rows> rows, const Fill& 
 
 std::unique_ptr<RowMemory> attach_rows(std::shared_ptr<ParameterStore> store, uint64_t rows,
                                        const AttachedRows& attached, const Fill& unknown) {
-  if (attached.width == 0 || store->count() / attached.width != rows || store->count() % attached.width != 0) {
+  if (attached.columns.size() == 0 || store->count() / attached.columns.size() != rows || store->count() % attached.columns.size() != 0) {
     throw Error({"a memory does not fit the dynamic table that it is attached to", "",
                  std::to_string(store->count()) + " numbers",
-                 std::to_string(rows) + " rows of " + std::to_string(attached.width), ""});
+                 std::to_string(rows) + " rows of " + std::to_string(attached.columns.size()), ""});
   }
   if (store->tier()) return with_unknown(std::make_unique<TierRows>(*store, attached), unknown);
   return with_unknown(std::make_unique<OwnRows>(std::move(store), attached), unknown);

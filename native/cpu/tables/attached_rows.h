@@ -9,13 +9,13 @@
 namespace pairloom {
 
 struct AttachedRows {
-  uint64_t width;  // numbers of a row
+  ColumnRange columns;  // of the rows, those that the memory has
   Fill init;       // of the rows of keys
   bool weights;    // not optimizer state
 };
 
 // Gives row 0 its initial values now: `unknown`, with the draws of a row without a name. Throws Error if the store does
-// not have `rows` rows of this width.
+// not have `rows` rows of these columns.
 std::unique_ptr<RowMemory> attach_rows(std::shared_ptr<ParameterStore> store, uint64_t rows,
                                        const AttachedRows& attached, const Fill& unknown);
 

@@ -81,10 +81,10 @@ class TermCollector {
   }
 
   // Those that ranks have summed.
-  void add_received(const ReceivedSums& sums) {
+  void add_received(const ReceivedSums& sums, size_t skipped) {
     for (const auto& [row, group, grad, scale] : sums) {
       group_ = group;
-      add(row, grad, scale);
+      add(row, grad + skipped, scale);
     }
   }
 
@@ -148,7 +148,7 @@ RowGradients<Key> collect(const BoundInstruction& instruction, const TableLayout
   const StepContext& step = *worker.step;
   if (instruction.received != nullptr) {
     TermCollector<Key> terms(rows, worker.table, instruction.received->size());
-    terms.add_received(*instruction.received);
+    terms.add_received(*instruction.received, instruction.skipped);
     return sorted<Key>(instruction, terms.count(), worker);
   }
   TermCollector<Key> terms(rows, worker.table, count_terms(instruction, layout, step));
@@ -242,7 +242,7 @@ void update_every(const RowGradients<Key>& found, const Bounds& bounds, const Fi
 template <class Update>
 void each_row(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
               const Update& update) {
-  const size_t dim = instruction.views[0].dims[1];
+  const size_t dim = instruction.columns.size();
   const Bounds bounds(instruction, layout);
   if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
   if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));

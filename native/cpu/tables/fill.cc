@@ -69,10 +69,12 @@ void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint
 
 void fill_shard(void* rows, DType dtype, uint64_t width, const Shard& shard, const Fill& spec, uint32_t threads) {
   const RandomKey key = random_key(spec.seed, spec.stream, 0);
-  const size_t row_bytes = width * bytes_of(dtype);
+  const ColumnRange columns = shard.map.columns_of(shard.rank, width);
+  const size_t row_bytes = columns.size() * bytes_of(dtype);
   for_chunks(shard.rows(), threads, [&](size_t begin, size_t count) {
     for (size_t row = begin; row < begin + count; ++row) {
-      fill_row(static_cast<char*>(rows) + row * row_bytes, dtype, width, spec, row_draws(key, shard.name_of(row), width));
+      const RowDraws draws = draws_of_columns(row_draws(key, shard.name_of(row), width), columns);
+      fill_row(static_cast<char*>(rows) + row * row_bytes, dtype, columns.size(), spec, draws);
     }
   });
 }

@@ -34,7 +34,7 @@ void fill(std::span<float> values, const Fill& spec, uint32_t threads);
 // The same, rounded to the nearest 16-bit number.
 void fill(std::span<uint16_t> values, TableFormat format, const Fill& spec, uint32_t threads);
 
-// The rows of a shard, each with the values that it has in the whole table.
+// The rows of a shard, each with the values that it has in the whole table, of `width` numbers a row.
 void fill_shard(void* rows, DType dtype, uint64_t width, const Shard& shard, const Fill& spec, uint32_t threads);
 
 }  // namespace pairloom

@@ -51,7 +51,7 @@ struct RowUpdate {
 template <bool kWhole, class Step>
 void update_table(const BoundInstruction& i, const FixedJob& job, Worker& worker, const Step& step) {
   const TableWeights weights(i, i.table, worker);
-  RowUpdate<kWhole, Step> update{weights, i.changed, i.views[0].dims[1], {}, step};
+  RowUpdate<kWhole, Step> update{weights, i.changed, i.columns.size(), {}, step};
   for (size_t s = 0; s < i.table.states; ++s) update.states[s] = State(i.views[i.table.first_state + s]);
   each_row(i, i.table, job, worker, update);
 }

@@ -20,6 +20,7 @@ class TableWeights {
   TableWeights(const BoundInstruction& instruction, const TableLayout& layout, Worker& worker)
       : table_(instruction.views[0]),
         names_(instruction.names),
+        columns_(instruction.columns),
         kernels_(*worker.step->kernels),
         widened_(worker.table.widened),
         key_(random_key(worker.step->seed, layout.stream, worker.step->step)) {}
@@ -47,12 +48,15 @@ class TableWeights {
   // Several rows follow one another in a table without names.
   RowDraws draws_of(size_t row) const {
     if (names_ == nullptr) return {key_, row * table_.dims[1]};
-    return names_->is_unknown(row) ? unnamed_row_draws(key_) : row_draws(key_, names_->key_of(row), table_.dims[1]);
+    const bool unknown = names_->is_unknown(row);
+    const RowDraws whole = unknown ? unnamed_row_draws(key_) : row_draws(key_, names_->key_of(row), columns_.width);
+    return draws_of_columns(whole, columns_);
   }
   uint16_t* halves() const { return reinterpret_cast<uint16_t*>(table_.base); }
 
   const View& table_;
   const RowNames* const names_;
+  const ColumnRange& columns_;
   const KernelTable& kernels_;
   std::vector<float>& widened_;  // room for the rows of one call
   const RandomKey key_;

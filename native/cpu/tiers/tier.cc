@@ -215,9 +215,9 @@ void Tier::unpack(const char* record, uint32_t frame) {
 }
 
 void Tier::initialize(const Column& column, uint64_t name, char* to) const {
-  const auto& [dtype, width] = column.shape;
-  const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), name, width);
-  fill_row(to, dtype, width, column.init, draws);
+  const auto& [dtype, columns] = column.shape;
+  const RowDraws draws = row_draws(random_key(column.init.seed, column.init.stream, 0), name, columns.width);
+  fill_row(to, dtype, columns.size(), column.init, draws_of_columns(draws, columns));
 }
 
 void Tier::refuse(std::span<const uint64_t> rows) const {

@@ -20,9 +20,9 @@ namespace pairloom {
 // A part of each row: the weights of a table, or a state of its optimizer.
 struct TierColumn {
   DType dtype;
-  uint64_t width;  // numbers of a row
+  ColumnRange columns;  // of the rows of the part
 
-  size_t row_bytes() const { return width * bytes_of(dtype); }
+  size_t row_bytes() const { return columns.size() * bytes_of(dtype); }
 };
 
 struct TierSpec {

@@ -16,7 +16,7 @@ import {
   expectedKeys,
   initOfUnknown,
 } from "../dynamic-spec.js";
-import { fillOf, type NativeMemory } from "./memory.js";
+import { fillOf, type NativeMemory, numbersOfColumns } from "./memory.js";
 import { NativeTranslation } from "./translation.js";
 
 /** A dynamic table of the native core (native/runtime/dynamic/). */
@@ -36,9 +36,9 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
   }
 
   attach(memory: Memory, rows: AttachedRows): void {
-    const { width, init, seed, stream, weights } = rows;
+    const { init, seed, stream, weights } = rows;
     const fills = [...fillOf(init), ...fillOf(initOfUnknown(this.spec, rows))];
-    const settings = [width, Number(weights), ...fills, seed, stream];
+    const settings = [...numbersOfColumns(rows), Number(weights), ...fills, seed, stream];
     this.addon.attachMemory(this.handle, (memory as NativeMemory).handle, Float64Array.from(settings));
   }
 

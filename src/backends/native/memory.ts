@@ -3,7 +3,7 @@ import type { Shard } from "../../graph/placement.js";
 import type { TableDtype } from "../../graph/tensor.js";
 import type { Numbers } from "../../half.js";
 import type { Addon, FillSpec, ParameterHandle, Rows } from "../../native/addon.js";
-import type { ChangeConsumer, Memory } from "../backend.js";
+import type { AttachedRows, ChangeConsumer, Memory } from "../backend.js";
 
 /** Memory of the native core. Freed when neither this object nor an executable refers to it. */
 export class NativeMemory implements Memory {
@@ -58,6 +58,14 @@ const FILL_CODES = { constant: 0, uniform: 1, normal: 2 } as const;
 export function fillOf(init: RowInitializer): [code: number, a: number, b: number] {
   const { kind, a, b } = numbersOfInitializer(init);
   return [FILL_CODES[kind], a, b];
+}
+
+/** Columns of rows of a width among the settings of a call; default all. */
+export function numbersOfColumns({
+  width,
+  columns = [0, width],
+}: Pick<AttachedRows, "width" | "columns">): number[] {
+  return [...columns, width];
 }
 
 function numbersOfInitializer(init: RowInitializer): Pick<FillSpec, "kind" | "a" | "b"> {

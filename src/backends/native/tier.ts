@@ -1,6 +1,6 @@
 import type { Addon, TierHandle } from "../../native/addon.js";
 import type { Memory, Tier, TierSpec, TierStatistics, Translation } from "../backend.js";
-import { NativeMemory } from "./memory.js";
+import { NativeMemory, numbersOfColumns } from "./memory.js";
 import type { NativeTranslation } from "./translation.js";
 
 const DTYPE_CODES = { fp32: 0, fp16: 1, bf16: 2 } as const;
@@ -16,15 +16,15 @@ export class NativeTier implements Tier {
     { directory, rows, memory, byKey, shard, columns }: TierSpec,
   ) {
     this.rows = rows;
-    const settings = columns.flatMap(({ dtype, width }) => [DTYPE_CODES[dtype], width]);
+    const settings = columns.flatMap(({ dtype, ...part }) => [DTYPE_CODES[dtype], ...numbersOfColumns(part)]);
     this.handle = addon.makeTier(
       directory,
       Float64Array.of(rows, memory, Number(byKey ?? false), ...settings),
       shard,
     );
     this.memories = columns.map(
-      ({ dtype, width }, i) =>
-        new NativeMemory(addon, addon.tierParameter(this.handle, i), rows * width, dtype),
+      ({ dtype, width, columns: [begin, end] = [0, width] }, i) =>
+        new NativeMemory(addon, addon.tierParameter(this.handle, i), rows * (end - begin), dtype),
     );
   }
 

@@ -15,6 +15,7 @@ export const adagrad = embeddingOptimizer({
     kind: "tableAdagrad",
     opcode: 61,
     states: { sum: "table" },
+    elementwise: true,
     settings: { eps: "real" },
     flops: 9,
     meaning: "`sum += g²; w -= lr*g/(sqrt(sum)+eps)`",

@@ -20,6 +20,7 @@ export const rmsprop = embeddingOptimizer({
     kind: "tableRmsprop",
     opcode: 110,
     states: { square: "table" },
+    elementwise: true,
     settings: { decay: "decay", eps: "real" },
     flops: 11,
     meaning: "`s = decay s + (1 - decay) g²; w -= lr*g/(sqrt(s)+eps)`, s the row of square",

@@ -13,6 +13,7 @@ export const sgd = embeddingOptimizer({
     kind: "tableSgd",
     opcode: 60,
     states: {},
+    elementwise: true,
     settings: {},
     flops: 4,
     meaning: "`w -= lr*g`",

@@ -28,7 +28,8 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
   opcode: 140,
   execution: "batch",
   operands: "ids:samples... -> local:samples...",
-  attributes: "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag",
+  attributes:
+    "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag columns:count",
   meaning:
     "see ranks: the indices of the ids in the list of the rows that the rank's samples name, in the order of places",
   cost: ({ shapes }) => ({ flops: 0, elements: shapes.map(sizeOf) }),
@@ -46,5 +47,6 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
     returned,
     placement.turn ?? 0,
     placement.copies ? 1 : 0,
+    placement.columns ?? 1,
   ],
 });
