@@ -6,16 +6,15 @@ import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type ColumnTypes, type Demand, declaredType, demandWithEvents, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
-import { jsonRelation } from "./json-relation.js";
-import { parquetRelation } from "./parquet-relation.js";
-import { type MalformedRow, NO_ROWS } from "./rejects.js";
+import { firstMalformed } from "./first-malformed.js";
+import { withJoinedFiles } from "./joined-files.js";
+import { NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
+import { openRelation } from "./relations.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { readName, repeatedNames } from "./repeated-names.js";
 import { fixOrder } from "./row-order.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
-import { sparseRelation } from "./sparse-relation.js";
-import { textRelation } from "./text-relation.js";
 
 /** An opened source: its files exist and its columns are known. */
 export interface Source {
@@ -41,20 +40,13 @@ export interface Source {
   readonly textTypes?: TextRules["textTypes"];
   /** @see Relation */
   readonly select: Relation["select"];
+  /** @see withJoinedFiles */
+  readonly joined: (select: string, where: string) => Promise<string>;
   /** By column of a history, the column that says how many of its oldest entries are left out. */
   readonly cuts?: ReadonlyMap<string, string>;
   /** @see Relation; after `sql`, the places of refused rows are not known */
   readonly unread?: Relation["unread"];
 }
-
-const RELATIONS: Record<SourceFormat, typeof textRelation> = {
-  csv: textRelation,
-  tsv: textRelation,
-  json: jsonRelation,
-  parquet: parquetRelation,
-  libsvm: sparseRelation,
-  libffm: sparseRelation,
-};
 
 /** Finds the files of a source and opens them. */
 export async function openSource(
@@ -83,10 +75,13 @@ export async function openFiles(
   refuseTextOptions(config, files.format, where);
   const ofRows = demandWithEvents(ofRun, config);
   const demand = { ...ofRows, sql: [...ofRows.sql, ...(config.sql === undefined ? [] : [config.sql])] };
-  const relation = await RELATIONS[files.format](duck, config, files, demand, where);
+  const relation = await openRelation(duck, config, files, demand, where);
   await refuseNoRows(duck, relation, files, where);
-  const select = (rejects?: string) => withSql(relation.select(rejects), config.sql);
+  const joined = (sql: string, place: string) =>
+    withJoinedFiles(duck, sql, { source: config, demand }, place);
   const place = config.sql === undefined ? where : `${where}.sql`;
+  const sql = config.sql === undefined ? undefined : await joined(config.sql, place);
+  const select = (rejects?: string) => withSql(relation.select(rejects), sql);
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
   const read = config.sql === undefined ? described : await duck.describe(relation.select(), where);
@@ -95,7 +90,7 @@ export async function openFiles(
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
     await fixOrder(duck, select(), place);
-    await refuseRepeatedResults(duck, relation.select(), config.sql, ofRun, place);
+    await refuseRepeatedResults(duck, relation.select(), sql!, ofRun, place);
   }
   return {
     where,
@@ -109,6 +104,7 @@ export async function openFiles(
     types,
     textTypes: textTypesOf(columns, config.sql === undefined ? Object.keys(types ?? {}) : config.sql),
     select,
+    joined,
     unread:
       relation.unread &&
       ((rejects, refused) => relation.unread!(rejects, config.sql === undefined ? refused : NO_ROWS)),
@@ -223,7 +219,7 @@ async function refuseNoRows(
   throw new DataError({
     what: "the source has no readable rows",
     where,
-    got: (await firstMalformed(duck, relation, where)) ?? "no row",
+    got: (await firstMalformed(duck, relation, "malformed", where)) ?? "no row",
     expected: "at least one row",
     next: NO_ROWS_NEXT[format],
   });
@@ -237,22 +233,6 @@ const NO_ROWS_NEXT: Record<SourceFormat, string> = {
   libsvm: "Check format: each line is a label, then index:value pairs.",
   libffm: "Check format: each line is a label, then field:index:value triples.",
 };
-
-async function firstMalformed(duck: Duck, relation: Relation, where: string): Promise<string | undefined> {
-  if (!relation.unread) return undefined;
-  await duck.rows(
-    `SELECT count(*) FROM (SELECT COLUMNS(*) FROM (${relation.select("malformed")}) LIMIT 1)`,
-    where,
-  );
-  let rows = 0;
-  let first: MalformedRow | undefined;
-  const { malformed } = await relation.unread("malformed", NO_ROWS);
-  for await (const row of malformed) {
-    first ??= row;
-    rows++;
-  }
-  return first && `${rows} malformed rows; the first: ${first.file}, line ${first.line}: ${first.reason}`;
-}
 
 function refuseTextOptions(config: SourceConfig, format: SourceFormat, where: string): void {
   for (const key of TEXT_KEYS)

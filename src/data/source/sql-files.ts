@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../../errors.js";
 import { type Duck, quoteText } from "./duckdb.js";
-import { type Node, nodesOf, sqlTree } from "./sql-tree.js";
+import { constantOf, type Node, nodesOf, sqlTree } from "./sql-tree.js";
 
 /**
  * The files that SQL reads besides the view `source`. Packed data is used again only if they have not changed.
@@ -12,11 +12,16 @@ import { type Node, nodesOf, sqlTree } from "./sql-tree.js";
  */
 export async function sqlFiles(duck: Duck, select: string, where: string): Promise<string[]> {
   const nodes = [...nodesOf(await sqlTree(duck, select, where))];
-  const views = new Set(["source", ...nodes.flatMap(({ key, cte_name }) => [key, cte_name]).map(lower)]);
+  const views = viewsOf(nodes);
   const files = new Set<string>();
   for (const pattern of nodes.flatMap((node) => patternsOf(node, views, where)))
     for (const file of await expand(duck, pattern, where)) files.add(file);
   return [...files].sort();
+}
+
+/** The names of views and of recursive tables, in small letters. */
+export function viewsOf(nodes: readonly Node[]): ReadonlySet<string> {
+  return new Set(["source", ...nodes.flatMap(({ key, cte_name }) => [key, cte_name]).map(lower)]);
 }
 
 const lower = (name: unknown) => (typeof name === "string" ? name.toLowerCase() : "");
@@ -35,10 +40,17 @@ function patternsOf(node: Node, views: ReadonlySet<string>, where: string): Patt
   return [];
 }
 
+function tableOf(node: Node, views: ReadonlySet<string>): Pattern {
+  return {
+    text: nameOfTable(node),
+    isTable: true,
+    isView: !node.schema_name && views.has(lower(node.table_name)),
+  };
+}
+
 /** DuckDB reads a table that does not exist from the file of this name, dots included. */
-function tableOf({ catalog_name, schema_name, table_name }: Node, views: ReadonlySet<string>): Pattern {
-  const text = [catalog_name, schema_name, table_name].filter(Boolean).join(".");
-  return { text, isTable: true, isView: !schema_name && views.has(lower(table_name)) };
+export function nameOfTable({ catalog_name, schema_name, table_name }: Node): string {
+  return [catalog_name, schema_name, table_name].filter(Boolean).join(".");
 }
 
 /** Table functions that compute with their arguments. */
@@ -65,15 +77,9 @@ function pathsOf({ function_name, children }: Node, where: string): Pattern[] {
   return texts.map((text) => ({ text }));
 }
 
-function constantTexts(node: Node | undefined): string[] | undefined {
-  if (node?.class === "CONSTANT") {
-    const { value } = node.value as Node;
-    return typeof value === "string" ? [value] : undefined;
-  }
-  const isList = node?.function_name === "list_value" || node?.type === "ARRAY_CONSTRUCTOR";
-  if (!isList) return undefined;
-  const texts = (node.children as Node[]).map(constantTexts);
-  return texts.includes(undefined) ? undefined : texts.flatMap((each) => each ?? []);
+export function constantTexts(node: Node | undefined): string[] | undefined {
+  const texts = [constantOf(node)].flat();
+  return texts.every((text) => typeof text === "string") ? texts : undefined;
 }
 
 const URL_START = /^[a-z][a-z0-9]+:/i;

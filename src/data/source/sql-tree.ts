@@ -15,3 +15,21 @@ export function* nodesOf(tree: unknown): Generator<Node> {
   if (!Array.isArray(tree)) yield tree as Node;
   for (const child of Object.values(tree)) yield* nodesOf(child);
 }
+
+const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
+  ["t", true],
+  ["f", false],
+]);
+
+/** The value of a constant, of a list of constants, or of a struct of them; `undefined` for other expressions. */
+export function constantOf(node: Node | undefined): unknown {
+  const children = (node?.children ?? []) as Node[];
+  if (node?.class === "CONSTANT") return (node.value as Node).value;
+  // `true` is a text that is cast.
+  if (node?.type === "OPERATOR_CAST") return BOOLEANS.get(constantOf(node.child as Node));
+  if (node?.function_name === "list_value" || node?.type === "ARRAY_CONSTRUCTOR")
+    return children.map(constantOf);
+  if (node?.function_name === "struct_pack")
+    return Object.fromEntries(children.map((child) => [child.alias, constantOf(child)]));
+  return undefined;
+}

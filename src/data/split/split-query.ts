@@ -63,7 +63,15 @@ export async function querySplits(duck: Duck, source: Source, split: SplitConfig
   if (split.time !== undefined) return splitByTime(duck, source, split, split.time);
   const shares = sharesOf(split);
   if (shares) return splitByHash(duck, source, split, shares);
-  return { source, splits: splitsOf(split).map((name) => ({ name, predicate: split[name] as string })) };
+  const splits: { name: SplitName; predicate: string }[] = [];
+  for (const name of splitsOf(split))
+    splits.push({ name, predicate: await predicateOf(source, split, name) });
+  return { source, splits };
+}
+
+async function predicateOf(source: Source, split: SplitConfig, name: SplitName): Promise<string> {
+  const select = await source.joined(`SELECT (${split[name]}\n)`, `data.split.${name}`);
+  return select.slice("SELECT ".length);
 }
 
 async function splitByHash(
