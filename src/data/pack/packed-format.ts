@@ -6,7 +6,7 @@ import type { Layout } from "../../features/block.js";
  * checksum for every piece of every file. Numbers are little-endian. Described in `docs/data.md`.
  */
 
-export const PACKED_VERSION = 13;
+export const PACKED_VERSION = 14;
 
 /** Rows between two checksums. */
 export const BLOCK_ROWS = 65_536;

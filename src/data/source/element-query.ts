@@ -73,6 +73,13 @@ export function mapTypes(type: string): EntryTypes | undefined {
   return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
 }
 
+/** The entries of a map. A key that it has twice stops the query: requests cannot have such a map. */
+export function entriesSql(map: string): string {
+  const keys = `map_keys(${map})`;
+  const refused = `error('The map ' || CAST(${map} AS VARCHAR) || ' has duplicate key')`;
+  return `CASE WHEN len(list_distinct(${keys})) < len(${keys}) THEN ${refused} ELSE map_entries(${map}) END`;
+}
+
 /** The types of the entries of a list of `{ key, value }`. */
 export function entryTypes(type: string): EntryTypes | undefined {
   const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
@@ -100,7 +107,7 @@ export function entryTextsSql(
   const whole = nested && nestedSql(item, types.key, nested, inner);
   const both = isJson && `CASE WHEN json_type(${item}.value) = 'OBJECT' THEN ${whole} ELSE ${pair} END`;
   const text = both || (whole ?? pair);
-  return text && `list_transform(map_entries(${map}), lambda ${item}: ${text})`;
+  return text && `list_transform(${entriesSql(map)}, lambda ${item}: ${text})`;
 }
 
 export const JSON_OBJECT: EntryTypes = { key: "VARCHAR", value: "JSON" };
@@ -117,7 +124,7 @@ function nestedSql(item: string, keyType: string, types: EntryTypes, inner: stri
   const key = elementSql(`${item}.key`, keyType, "text");
   const pair = pairSql(inner, types);
   if (key === undefined || pair === undefined) return undefined;
-  const entries = `map_entries(CAST(${item}.value AS MAP(${types.key}, ${types.value})))`;
+  const entries = entriesSql(`CAST(${item}.value AS MAP(${types.key}, ${types.value}))`);
   const pairs = `array_to_string(list_transform(${entries}, lambda ${inner}: ${pair}), ',')`;
   const text = `${key} || '^' || coalesce(${pairs}, '')`;
   return `CASE WHEN contains(${text}, chr(0)) THEN ${wrongTypeSql()} ELSE ${text} END`;

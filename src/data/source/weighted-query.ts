@@ -4,6 +4,7 @@ import { TIME_AT_END } from "../../features/weighted.js";
 import {
   type ElementWire,
   elementWire,
+  entriesSql,
   entryTypes,
   isTextType,
   listSql,
@@ -22,10 +23,10 @@ export function weightedItemsSql(
   item: string,
   as: Reading["as"],
 ): string {
-  if (mapTypes(type)) return `map_entries(${column})`;
+  if (mapTypes(type)) return entriesSql(column);
   const list = listSql(column, type, separator, item, as);
   if (type !== "JSON") return list;
-  const entries = `map_entries(CAST(${column} AS MAP(VARCHAR, JSON)))`;
+  const entries = entriesSql(`CAST(${column} AS MAP(VARCHAR, JSON))`);
   return `CASE WHEN ${isJsonObject(column)} THEN list_transform(${entries}, lambda ${item}: to_json(${item})) ELSE ${list} END`;
 }
 
