@@ -70,13 +70,16 @@ function textsOf(value: unknown, separator: string): readonly string[] | undefin
   if (isList(value)) return canonicalTexts(Array.from(value));
   const entries = entriesOf(value);
   if (entries === undefined) return canonicalText(value) === undefined ? undefined : canonicalTexts([value]);
+  if (hasRepeatedKey(entries)) return repeatedKey;
   const texts = entries.map(([key, item]) => entryText(key, item));
   return texts.find((text) => text instanceof Refused) ?? (texts as string[]);
 }
 
 /** An entry of a map as `key:value`, of a map of maps as `key^inner:value,inner:value`. */
 function entryText(key: unknown, value: unknown): string | Refused {
-  const inner = entriesOf(value)?.map(([name, item]) => canonicalTexts([name, item]));
+  const entries = entriesOf(value);
+  if (entries && hasRepeatedKey(entries)) return repeatedKey;
+  const inner = entries?.map(([name, item]) => canonicalTexts([name, item]));
   const refused = inner?.find((pair) => pair instanceof Refused);
   if (refused) return refused;
   const texts = canonicalTexts(inner ? [key] : [key, value]);
@@ -87,6 +90,7 @@ function entryText(key: unknown, value: unknown): string | Refused {
 }
 
 const notTime = new Refused(Refusal.notTime);
+const repeatedKey = new Refused(Refusal.wrongType);
 /** The latest time of a JavaScript Date, in milliseconds. */
 const LATEST = 8.64e15;
 
@@ -109,6 +113,11 @@ function numberedTime(value: unknown, unit: Input["unit"]): number {
 function canonicalTexts(values: readonly unknown[]): readonly string[] | Refused {
   const texts = values.map((value) => orRefused(canonicalText(value)) ?? "");
   return texts.find((text) => text instanceof Refused) ?? (texts as string[]);
+}
+
+/** True for the entries of a Map with two keys of the same text, such as 1 and "1". Objects of JSON have no such keys. */
+export function hasRepeatedKey(entries: readonly (readonly [unknown, unknown])[]): boolean {
+  return new Set(entries.map(([key]) => canonicalText(key))).size < entries.length;
 }
 
 /** The entries of a Map or plain object; `undefined` for any other value. */

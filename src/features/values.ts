@@ -26,9 +26,12 @@ export function numberValue(value: unknown): number | undefined {
     case "string":
       return numberOfText(value);
     default:
-      return value === null || value === undefined ? undefined : Number.NaN;
+      return value === null || value === undefined || isNoDate(value) ? undefined : Number.NaN;
   }
 }
+
+/** `new Date(NaN)`: JSON has no value for it, so that it is missing in rows of training. */
+const isNoDate = (value: unknown) => value instanceof Date && Number.isNaN(value.getTime());
 
 function numberOfText(text: string): number | undefined {
   if (decimal.test(text)) return Number(text) + 0;
@@ -59,7 +62,7 @@ export function isNaNValue(value: unknown): boolean {
 
 /** The elements of a list, of separated text, or of a single value; `undefined` if the list is missing, as an empty text is. */
 export function listValue(value: unknown, separator: string): ArrayLike<unknown> | undefined {
-  if (value === null || value === undefined || value === "") return undefined;
+  if (value === null || value === undefined || value === "" || isNoDate(value)) return undefined;
   if (typeof value === "string") return listOfText(value, separator);
   return isList(value) ? value : [value];
 }
@@ -72,6 +75,7 @@ export function textsValue(value: unknown, separator: string): ArrayLike<unknown
 
 /** The elements of a list of numbers, or of separated text; blank text is a missing list. */
 export function vectorValue(value: unknown, separator: string): unknown {
+  if (isNoDate(value)) return undefined;
   if (typeof value !== "string") return value ?? undefined;
   return blank.test(value) ? undefined : listOfText(value, separator);
 }

@@ -1,4 +1,4 @@
-import { entriesOf } from "./inputs.js";
+import { entriesOf, hasRepeatedKey } from "./inputs.js";
 import { isList, listValue } from "./values.js";
 
 /** An id of a bag and its weight, both raw; the default weight is 1. */
@@ -15,7 +15,10 @@ export function weightedIds(value: unknown, separator: string): readonly Weighte
   if (value === null || value === undefined || value === "") return undefined;
   if (typeof value === "string") return Array.from(listValue(value, separator)!, ofElement);
   if (isList(value)) return Array.from(value, ofElement);
-  return entriesOf(value)?.map(([id, weight]) => ({ id, weight })) ?? [ofElement(value)];
+  const entries = entriesOf(value);
+  // A value that is no id refuses the row.
+  if (!entries || hasRepeatedKey(entries)) return [ofElement(value)];
+  return entries.map(([id, weight]) => ({ id, weight }));
 }
 
 function ofElement(element: unknown): WeightedId {
