@@ -35,16 +35,14 @@ async function start(...args: string[]): Promise<Started> {
       .split("\n")
       .slice(0, -1)
       .map((line) => JSON.parse(line));
-  const url = () => /^\{.*"listening at ([^"]+)"\}$/m.exec(out)?.[1];
+  const url = () => /^Serving on ([^ ,]+)/m.exec(err)?.[1];
   await new Promise<void>((serves, fails) => {
-    const look = () => void (/^Serving /m.test(err) && url() !== undefined && serves());
     child.stdout.on("data", (text) => {
       out += text;
-      look();
     });
     child.stderr.on("data", (text) => {
       err += text;
-      look();
+      if (url() !== undefined) serves();
     });
     child.on("exit", () => fails(new Error(err)));
   });

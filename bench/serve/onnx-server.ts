@@ -21,7 +21,7 @@ app.post("/v1/rank", async ({ body }) => {
   const ranked = bestFirst(scores, scores.length).map((index) => ({ index, score: scores[index] }));
   return { model: "main", version: "onnx", items: ranked };
 });
-console.log(JSON.stringify({ msg: `listening at ${await app.listen({ port: 0 })}` }));
+console.log(`Serving on ${await app.listen({ port: 0 })}, with onnxruntime`);
 console.log("Serving ONNX");
 
 function feedsOf(user: Row, items: readonly Row[]): Record<string, Tensor> {

@@ -31,8 +31,8 @@ export class BenchServer {
       let text = "";
       const look = (part: Buffer) => {
         text += part;
-        const [, address] = /"listening at ([^"]+)"/.exec(text) ?? [];
-        if (address !== undefined && /^Serving /m.test(text)) found(address);
+        const [, address] = /^Serving on ([^ ,]+)[ ,]/m.exec(text) ?? [];
+        if (address !== undefined) found(address);
       };
       child.stdout.on("data", look);
       child.stderr.on("data", look);

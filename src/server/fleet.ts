@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { RawRow } from "../features/encoder.js";
 
 /** Events by sequence. */
@@ -5,10 +6,14 @@ export type NewEvents = Readonly<Record<string, readonly RawRow[]>>;
 
 /** One process of a server. */
 export interface Member {
+  /** Takes a connection, whose requests it answers. */
+  take(connection: Socket): void;
   /** Opens the newest versions. */
   reload(): Promise<void>;
-  /** Accepts no more connections, and goes on answering those that it has. */
-  leave(): Promise<void>;
+  /** Says that it is not ready any more, and goes on answering. */
+  leave(): void;
+  /** Answers what has arrived, and ends its connections. */
+  stop(): Promise<void>;
   /** Adds events to its stores. */
   addEvents(events: NewEvents): Promise<void>;
   /** Its numbers, as prom-client aggregates them. */
@@ -17,6 +22,8 @@ export interface Member {
 
 /** All processes of a server. */
 export interface Fleet {
+  /** Says that this process can take connections. */
+  join(): Promise<void>;
   /** Opens the newest versions in all of them. */
   reload(): Promise<void>;
   /** Adds events to the stores of all of them. */

@@ -1,16 +1,15 @@
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { Server as NetServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { promisify } from "node:util";
 import Fastify, { type FastifyInstance, LogController } from "fastify";
 import { AggregatorRegistry } from "prom-client";
-import { ConfigError } from "../errors.js";
-import { accessCheck, refuseOpenServer } from "./access.js";
+import { accessCheck } from "./access.js";
 import { addBodyParsers } from "./bodies.js";
-import type { JoinFleet } from "./fleet.js";
+import type { Fleet, JoinFleet } from "./fleet.js";
 import { behindGate, OpenAnswers } from "./gate.js";
 import { addInfoRoutes } from "./info-routes.js";
+import { Listener, STEP } from "./listener.js";
 import { Metrics } from "./metrics.js";
 import { addEvents, addEventsRoute } from "./new-events.js";
 import { RETRY_AFTER, type Refusal, refusal, refusalOf, refusing } from "./refusals.js";
@@ -19,8 +18,6 @@ import { addScoringRoutes } from "./scoring-routes.js";
 import type { ServedModels } from "./served-models.js";
 import type { ServerSettings, TlsFiles } from "./settings.js";
 
-/** Milliseconds between the steps of stopping. */
-const STEP = 500;
 /** Milliseconds in which connections end with an answer; those without a request are then closed. */
 const MOST_PARTING = 2000;
 /** Milliseconds between looks at how many connections are left. */
@@ -28,11 +25,6 @@ const LOOK = 50;
 const MOST_HEADER_BYTES = 16_384;
 /** Milliseconds for which a connection stays open without a request: longer than proxies keep theirs, which is a minute for most. */
 const KEEP_ALIVE = 72_000;
-/**
- * Connections that wait to be accepted, which takes one turn of the event loop. The kernel ignores further ones, and their clients try
- * again after seconds; it may have a lower limit.
- */
-const BACKLOG = 4096;
 const METHODS = ["GET", "HEAD", "POST"] as const;
 /** Milliseconds between looks at connections whose request does not arrive: short, so that few of them end at the same time. */
 const ARRIVAL_CHECK = 100;
@@ -41,17 +33,18 @@ const ARRIVAL_CHECK = 100;
 export class ModelServer {
   readonly metrics: Metrics;
   private readonly app: FastifyInstance;
+  private readonly fleet: Fleet;
   private readonly answers = new OpenAnswers();
-  private leaving?: Promise<void>;
+  private readonly connections = new Set<Socket>();
+  private listener?: Listener;
+  private isLeaving = false;
   private stopping?: Promise<void>;
 
-  /** @throws ConfigError for a server that anyone in a network could use */
   constructor(
     private readonly models: ServedModels,
     private readonly settings: ServerSettings,
     join: JoinFleet = alone,
   ) {
-    refuseOpenServer(settings);
     const { limits } = settings;
     const queue: ScoringQueue = new ScoringQueue(limits, (rows) => this.metrics.batch(rows));
     this.metrics = new Metrics(
@@ -65,79 +58,94 @@ export class ModelServer {
       answers: this.answers,
     };
     this.app = newApp(settings, (listener) => behindGate(listener, gate));
-    this.app.server.maxConnections = limits.connections;
     this.addHooks();
     addBodyParsers(this.app, limits.rows);
     addScoringRoutes(this.app, { models, queue, metrics: this.metrics, settings });
-    const fleet = join({
+    this.fleet = join({
+      take: this.take,
       reload: () => models.reload(),
       leave: () => this.leave(),
+      stop: () => this.stop(),
       addEvents: async (events) => addEvents(models, events),
       metrics: () => this.metrics.registry.getMetricsAsJSON(),
     });
-    addEventsRoute(this.app, models, limits, fleet);
-    addInfoRoutes(this.app, { models, limits, fleet, isReady: () => this.leaving === undefined });
-  }
-
-  /** Starts listening. @returns the address */
-  async listen(): Promise<string> {
-    const { host, port } = this.settings;
-    this.app.log.info({ models: this.models.versions }, "serving");
-    const listenTextResolver = (url: string) => `listening at ${url}`;
-    return this.app.listen({ host, port, backlog: BACKLOG, listenTextResolver }).catch((error: Error) => {
-      throw cannotListen(host, port, error);
-    });
+    addEventsRoute(this.app, models, limits, this.fleet);
+    addInfoRoutes(this.app, { models, limits, fleet: this.fleet, isReady: () => !this.isLeaving });
   }
 
   /**
-   * Stops without losing a request that is on its way: the server {@link leave}s; then each answer closes its connection; then those
-   * that stay without a request are closed, too. The steps are apart, because a client whose connection was closed opens another one,
-   * which must not wait at a server that stops listening.
+   * Starts listening, where no other process gives it connections.
+   * @returns the address, as clients write it
+   * @throws ConfigError for an address that is not free, and for a server that anyone in a network could use
+   */
+  async listen(): Promise<string> {
+    await this.ready();
+    this.listener = new Listener(this.settings, this.take);
+    return this.listener.listen();
+  }
+
+  /** Answers requests of the connections that the first process gives it. */
+  async serve(): Promise<void> {
+    await this.ready();
+    await this.fleet.join();
+  }
+
+  /**
+   * Stops without losing a request that is on its way: `/ready` says so; no more connections are accepted; then each answer closes its
+   * connection; then those that stay without a request are closed, too. The steps are apart, because a client whose connection was
+   * closed opens another one, which must not wait at a server that stops listening.
    */
   stop(): Promise<void> {
     this.stopping ??= this.end();
     return this.stopping;
   }
 
-  /** Accepts no more connections. `/ready` says so first, and connections that wait are still accepted. */
-  private leave(): Promise<void> {
-    this.leaving ??= this.stopListening();
-    return this.leaving;
+  private async ready(): Promise<void> {
+    await this.app.ready();
+    // From this event on, Node looks how long requests take to arrive.
+    this.app.server.emit("listening");
+    this.app.log.info({ models: this.models.versions }, "serving");
   }
 
-  private async stopListening(): Promise<void> {
-    this.app.log.info("stopping");
-    await sleep(STEP);
-    // After a turn of the event loop all connections that wait were accepted: where the process had to wait, they are many.
-    await turn();
-    // The method of HTTP servers would close idle connections, too.
-    NetServer.prototype.close.call(this.app.server);
+  private readonly take = (connection: Socket): void => {
+    if (this.connections.size >= this.settings.limits.connections) return void connection.destroy();
+    this.connections.add(connection);
+    connection.once("close", () => this.connections.delete(connection));
+    this.app.server.emit("connection", connection);
+  };
+
+  private leave(): void {
+    if (!this.isLeaving) this.app.log.info("stopping");
+    this.isLeaving = true;
   }
 
   private async end(): Promise<void> {
-    await this.leave();
+    this.leave();
+    await this.listener?.close();
     await sleep(STEP);
     this.answers.closeConnections();
-    for (let waited = 0; waited < MOST_PARTING && (await this.connections()) > 0; waited += LOOK)
-      await sleep(LOOK);
-    // Likewise every request that has arrived was read.
+    await this.parted(MOST_PARTING);
+    // After a turn of the event loop every request that has arrived was read.
     await turn();
     this.app.server.closeIdleConnections();
     const { arrival, deadline } = this.settings.limits;
-    const force = setTimeout(() => this.app.server.closeAllConnections(), arrival + deadline);
+    await this.parted(arrival + deadline);
+    for (const connection of this.connections) connection.destroy();
+    this.app.server.close();
     await this.app.close();
-    clearTimeout(force);
     await this.models.close();
     this.app.log.info("stopped");
+  }
+
+  /** Waits until all connections have ended. @param most milliseconds */
+  private async parted(most: number): Promise<void> {
+    const end = performance.now() + most;
+    while (this.connections.size > 0 && performance.now() < end) await sleep(LOOK);
   }
 
   /** Those that a path takes. */
   private methodsOf(url: string): readonly string[] {
     return METHODS.filter((method) => this.app.hasRoute({ method, url }));
-  }
-
-  private connections(): Promise<number> {
-    return promisify(this.app.server.getConnections.bind(this.app.server))();
   }
 
   private addHooks(): void {
@@ -167,6 +175,7 @@ export class ModelServer {
 
 /** The fleet of the only process. */
 const alone: JoinFleet = ({ reload, addEvents, metrics }) => ({
+  join: async () => undefined,
   reload,
   addEvents,
   metrics: async () => AggregatorRegistry.aggregate([await metrics()]).metrics(),
@@ -219,17 +228,4 @@ function connectionRefusal(code: string | undefined): Refusal {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return refusal(408, "The request did not arrive in time");
   if (code === "HPE_HEADER_OVERFLOW") return refusal(431, "The headers are too large");
   return refusal(400, "The request is not valid HTTP");
-}
-
-function cannotListen(host: string, port: number, error: Error): ConfigError {
-  return new ConfigError(
-    {
-      what: "the server cannot listen on this address",
-      where: "--host, --port",
-      got: `${host}:${port}: ${error.message}`,
-      expected: "an address of this machine with a free port",
-      next: "Choose another port, for example --port 8081.",
-    },
-    { cause: error },
-  );
 }
