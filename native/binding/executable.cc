@@ -84,6 +84,9 @@ napi_value describe_inputs(napi_env env, const Program& program) {
     set(env, item, "name", make_text(env, input.name));
     set(env, item, "kind", make_text(env, dtype_name(input.dtype)));
     set(env, item, "width", make_number(env, input.width));
+    napi_value masked = nullptr;
+    napi_get_boolean(env, input.masked_below > 0, &masked);
+    set(env, item, "masked", masked);
     items.push_back(item);
   }
   return make_array(env, items);

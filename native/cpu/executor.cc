@@ -90,11 +90,11 @@ void Executor::run_step(const Request& request, uint64_t index) {
   step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
   step_.groups = std::min(program_.groups, step_.tiles);
   if (ranks_ != nullptr) begin_groups();
+  loader_.begin_step(step_);
   count_entries();
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
-  loader_.begin_step();
   begin_translations();
   for (const Section& section : sections_) run_stage(section);
   packs_stale_ = updates_parameters_;

@@ -27,11 +27,21 @@ const Element* row_of(const Column& column, uint64_t row) {
 }  // namespace
 
 void Loader::bind(std::vector<Column> columns, uint64_t rows, std::optional<Permutation> order) {
-  if (columns.size() != inputs_.size()) {
-    throw Error({"a wrong number of columns", "run", std::to_string(columns.size()), std::to_string(inputs_.size()),
-                 "Give one column per input of the program, in order."});
+  const size_t count = inputs_.size();
+  size_t expected = count;
+  for (const Input& input : inputs_) expected += input.masked_below > 0;
+  if (columns.size() != expected) {
+    throw Error({"a wrong number of columns", "run", std::to_string(columns.size()), std::to_string(expected),
+                 "Give one column per input of the program, in order, and then one per masked input."});
   }
-  for (size_t i = 0; i < columns.size(); ++i) check_column(i, columns[i], rows);
+  masked_.assign(count, {});
+  for (size_t i = 0, next = count; i < count; ++i) {
+    check_column(i, columns[i], rows);
+    if (inputs_[i].masked_below == 0) continue;
+    check_column(i, columns[next], 1);
+    masked_[i] = columns[next++];
+  }
+  columns.resize(count);
   columns_ = std::move(columns);
   order_ = std::move(order);
 }
@@ -63,12 +73,12 @@ void Loader::check_column(size_t index, const Column& column, uint64_t rows) con
 }
 
 void Loader::locate(uint64_t position, uint32_t count, uint64_t* rows) const {
-  for (uint32_t i = 0; i < count; ++i) rows[i] = order_ ? (*order_)(position + i) : position + i;
+  for (uint32_t i = 0; i < count; ++i) rows[i] = row_at(position + i);
 }
 
 void Loader::load(uint32_t input, const View& out, const Tile& tile) {
   switch (inputs_[input].dtype) {
-    case DType::kFp32: return load_floats(columns_[input], inputs_[input].width, out, tile);
+    case DType::kFp32: return load_floats(input, out, tile);
     case DType::kId: return load_ids<int32_t>(input, out, tile);
     case DType::kBag: return load_bags<int32_t>(input, out, tile);
     case DType::kId64: return load_ids<int64_t>(input, out, tile);
@@ -77,12 +87,15 @@ void Loader::load(uint32_t input, const View& out, const Tile& tile) {
   }
 }
 
-void Loader::load_floats(const Column& column, uint32_t width, const View& out, const Tile& tile) const {
+void Loader::load_floats(uint32_t input, const View& out, const Tile& tile) const {
+  const uint32_t width = inputs_[input].width;
+  const uint64_t first = tile.step.first_position + tile.first;
   const uint64_t* rows = tile.worker.source_rows.data();
   float* to = tile.at(out);
   for (uint32_t i = 0; i < tile.rows; ++i, to += out.stride) {
-    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<float>(column, rows[i + kAhead]));
-    const float* from = row_of<float>(column, rows[i]);
+    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<float>(columns_[input], rows[i + kAhead]));
+    const auto [column, row] = place(input, first + i, rows[i]);
+    const float* from = row_of<float>(column, row);
     if (width == 1) *to = *from;
     else std::memcpy(to, from, width * sizeof(float));
   }
@@ -90,22 +103,24 @@ void Loader::load_floats(const Column& column, uint32_t width, const View& out, 
 
 template <class Id>
 void Loader::load_ids(uint32_t input, const View& out, const Tile& tile) {
-  const Column& column = columns_[input];
   const uint64_t last = inputs_[input].limit - 1;  // without a limit any 64 bits are an id
+  const uint64_t first = tile.step.first_position + tile.first;
   const uint64_t* rows = tile.worker.source_rows.data();
   Id* to = reinterpret_cast<Id*>(tile.at(out));  // an id buffer contains only ids
   for (uint32_t i = 0; i < tile.rows; ++i) {
-    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<Id>(column, rows[i + kAhead]));
-    const Id id = *row_of<Id>(column, rows[i]);
+    if (i + kAhead < tile.rows) __builtin_prefetch(row_of<Id>(columns_[input], rows[i + kAhead]));
+    const auto [column, row] = place(input, first + i, rows[i]);
+    const Id id = *row_of<Id>(column, row);
     to[i] = id;
     if (unsigned_id(id) <= last) continue;
     to[i] = 0;
-    note({tile.step.first_position + tile.first + i, rows[i], input, "an id is out of range",
+    note({first + i, rows[i], input, "an id is out of range",
           "id " + std::to_string(id), "0 to " + std::to_string(last)});
   }
 }
 
-uint64_t Loader::entries_in(const Column& column, uint64_t row) const {
+uint64_t Loader::entries_in(Place place) const {
+  const auto [column, row] = place;
   const uint64_t begin = column.offsets[row], end = column.offsets[row + 1];
   return begin > end || end > column.length || end - begin > kMostBagIds ? 0 : end - begin;
 }
@@ -117,12 +132,12 @@ size_t Loader::leader_of(const std::string& sequence) const {
 }
 
 void Loader::count_entries(const std::string& sequence, const StepContext& step, std::vector<uint32_t>& before) const {
-  const Column& column = columns_[leader_of(sequence)];
+  const uint32_t leader = uint32_t(leader_of(sequence));
   before.assign(1, 0);
   uint64_t count = 0;
   for (uint32_t b = step.own_begin(); b < step.own_end(); ++b) {
     const uint64_t position = step.first_position + b;
-    count += entries_in(column, order_ ? (*order_)(position) : position);
+    count += entries_in(place(leader, position, row_at(position)));
     if (count >= kMostBagIds) {
       throw Error({"too many entries in the sequences of one batch", "run, " + sequence, "2^31 or more", "below 2^31",
                    "Use a smaller batch."});
@@ -133,25 +148,25 @@ void Loader::count_entries(const std::string& sequence, const StepContext& step,
 
 template <class Id>
 void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
-  const Column& column = columns_[input];
   const uint64_t last = inputs_[input].limit - 1;
   const uint64_t* rows = tile.worker.source_rows.data();
-  const Id* values = static_cast<const Id*>(column.data);
   const std::string& sequence = inputs_[input].sequence;
-  const Column& leader = sequence.empty() ? column : columns_[leader_of(sequence)];
+  const uint32_t leader = sequence.empty() ? input : uint32_t(leader_of(sequence));
   Bag* to = reinterpret_cast<Bag*>(tile.at(out));  // a bag buffer: rows of 24 bytes at 64-byte aligned offsets
   uint64_t ids = 0;
   for (uint32_t i = 0; i < tile.rows; ++i) {
-    if (i + kAhead < tile.rows) __builtin_prefetch(column.offsets + rows[i + kAhead]);
-    const uint64_t begin = column.offsets[rows[i]], end = column.offsets[rows[i] + 1];
+    if (i + kAhead < tile.rows) __builtin_prefetch(columns_[input].offsets + rows[i + kAhead]);
     const uint64_t position = tile.step.first_position + tile.first + i;
+    const auto [column, row] = place(input, position, rows[i]);
+    const Id* values = static_cast<const Id*>(column.data);
+    const uint64_t begin = column.offsets[row], end = column.offsets[row + 1];
     to[i] = {values, column.weights, 0, 0};
     if (begin > end || end > column.length || end - begin > kMostBagIds) {
       note({position, rows[i], input, "a bag's offsets are not ascending positions of its values",
             std::to_string(begin) + " to " + std::to_string(end), "at most " + std::to_string(column.length)});
       continue;
     }
-    if (const uint64_t entries = entries_in(leader, rows[i]); entries != end - begin) {
+    if (const uint64_t entries = entries_in(place(leader, position, rows[i])); entries != end - begin) {
       note({position, rows[i], input, "the columns of a sequence have different lengths",
             std::to_string(end - begin) + " entries", std::to_string(entries)});
       continue;
@@ -174,19 +189,25 @@ void Loader::load_bags(uint32_t input, const View& out, const Tile& tile) {
 void Loader::append_rows(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
                          std::vector<uint64_t>& to) const {
   for (uint64_t at = position; at < position + count; ++at) {
-    const uint64_t row = order_ ? (*order_)(at) : at;
-    for (const uint32_t input : inputs) append_row(input, row, to);
+    for (const uint32_t input : inputs) append_row(input, place(input, at, row_at(at)), to);
   }
 }
 
-void Loader::append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const {
-  if (is_wide(inputs_[input].dtype)) append_row<int64_t>(input, row, to);
-  else append_row<int32_t>(input, row, to);
+void Loader::append_rows_ahead(const std::vector<uint32_t>& inputs, uint64_t position, uint32_t count,
+                               std::vector<uint64_t>& to) const {
+  for (uint64_t at = position; at < position + count; ++at) {
+    for (const uint32_t input : inputs) append_row(input, {columns_[input], row_at(at)}, to);
+  }
+}
+
+void Loader::append_row(uint32_t input, Place place, std::vector<uint64_t>& to) const {
+  if (is_wide(inputs_[input].dtype)) append_row<int64_t>(input, place, to);
+  else append_row<int32_t>(input, place, to);
 }
 
 template <class Id>
-void Loader::append_row(uint32_t input, uint64_t row, std::vector<uint64_t>& to) const {
-  const Column& column = columns_[input];
+void Loader::append_row(uint32_t input, Place place, std::vector<uint64_t>& to) const {
+  const auto [column, row] = place;
   const bool bag = is_bag(inputs_[input].dtype);
   const Id* ids = bag ? static_cast<const Id*>(column.data) + column.offsets[row] : row_of<Id>(column, row);
   const uint64_t count = bag ? column.offsets[row + 1] - column.offsets[row] : 1;
@@ -203,7 +224,10 @@ void Loader::note(Bad bad) {
   any_bad_.store(true, std::memory_order_relaxed);
 }
 
-void Loader::begin_step() {
+void Loader::begin_step(const StepContext& step) {
+  first_position_ = step.first_position;
+  mask_keys_.clear();
+  for (const Input& input : inputs_) mask_keys_.push_back(random_key(step.seed, input.mask_stream, step.step));
   bad_.reset();
   any_bad_.store(false, std::memory_order_relaxed);
   bag_ids_.store(0, std::memory_order_relaxed);

@@ -173,7 +173,7 @@ void Translator::prefetch(const StepContext& step, const RowRoute* of) {
     const uint64_t position = step.first_position + step.rows + skipped;
     const uint32_t count = uint32_t(std::min<uint64_t>(step.rows, step.rows_left - skipped));
     frames_->prefetch(++ahead_, [this, position, count, of, loader = step.loader](std::vector<uint64_t>& rows) {
-      loader->append_rows(inputs_, position, count, rows);
+      loader->append_rows_ahead(inputs_, position, count, rows);
       translation_->translate(rows, rows);
       if (of != nullptr) of->keep_own(rows);
     });

@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kMagic = 0x314d4c50, kVersion = 3;
+constexpr uint32_t kMagic = 0x314d4c50, kVersion = 4;
 constexpr size_t kHeaderSize = 88;
 
 std::string hex(uint32_t value) {
@@ -114,7 +114,9 @@ Input read_input(Reader& in) {
   if (dtype > uint32_t(DType::kBag64) || is_half(DType(dtype))) {
     in.refuse("unknown dtype of an input", std::to_string(dtype), "0, 1, 2, 5 or 6");
   }
-  return {std::move(name), DType(dtype), width, limit, in.string()};
+  std::string sequence = in.string();
+  const uint64_t masked_below = in.u64();
+  return {std::move(name), DType(dtype), width, limit, std::move(sequence), masked_below, in.u32()};
 }
 
 TranslationSlot read_translation(Reader& in) {

@@ -62,6 +62,9 @@ struct Input {
   uint32_t width;
   uint64_t limit;
   std::string sequence = "";  // of a bag whose ids are entries of a sequence: its name
+  // Samples whose draw is below it have the value for masked samples; 0: none.
+  uint64_t masked_below = 0;
+  uint32_t mask_stream = 0;
 };
 
 // The caller binds a translation under this name. It maps ids to rows of tables with this many rows.

@@ -102,6 +102,9 @@ void verify_input(const Program& p, size_t index) {
            : wide ? "width 1, limit 0 (keys) to 2^63"
                   : "width 1, limit 1 to 2^31");
   }
+  if (in.masked_below > uint64_t{1} << 32) {
+    refuse(place("inputs", index), "an input masks more than all samples", std::to_string(in.masked_below), "at most 2^32");
+  }
   if (!in.sequence.empty() && !is_bag(in.dtype)) {
     refuse(place("inputs", index), "an input that is no bag has a sequence", in.sequence, "no sequence");
   }

@@ -70,10 +70,10 @@ class ProgramBuilder {
     p_.instructions.push_back({opcode, std::move(operands), std::move(attributes)});
     ++p_.stages.back().count;
   }
-  void input(Operand out, uint64_t limit = 0, const std::string& sequence = "") {
+  void input(Operand out, uint64_t limit = 0, const std::string& sequence = "", uint64_t masked_below = 0) {
     const DType dtype = p_.buffers[out.buffer].dtype;
     p_.inputs.push_back({"input" + std::to_string(p_.inputs.size()), dtype,
-                         dtype == DType::kFp32 ? uint32_t(out.size()) : 1, limit, sequence});
+                         dtype == DType::kFp32 ? uint32_t(out.size()) : 1, limit, sequence, masked_below});
     add(Opcode::kInput, {out}, {double(p_.inputs.size() - 1)});
   }
   // Index of a translation.
@@ -101,6 +101,8 @@ class ProgramBuilder {
       for (uint32_t word : {uint32_t(in.dtype), in.width}) w.u32(word);
       w.u64(in.limit);
       w.string(in.sequence);
+      w.u64(in.masked_below);
+      w.u32(in.mask_stream);
     }
     for (const TranslationSlot& translation : p_.translations) {
       w.string(translation.name);

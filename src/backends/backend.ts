@@ -16,6 +16,8 @@ export type { Rows } from "../native/addon.js";
 export interface RunRequest {
   /** One column per input of the graph, by the input's name. */
   readonly columns: ReadonlyMap<string, Column>;
+  /** For inputs with a mask: a column of one row, the value in masked samples. */
+  readonly masked?: ReadonlyMap<string, Column>;
   /** Number of rows in the columns. */
   readonly rows: number;
   readonly start: number;

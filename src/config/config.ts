@@ -11,6 +11,7 @@ import { inferenceGraph, type ModelSpec, trainingGraph } from "../train/step/mod
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { type TrainInput, trainSchema } from "../train/train-config.js";
 import { checkLabels } from "./check-labels.js";
+import { checkSampleMask } from "./check-sample-mask.js";
 import { describeIssues } from "./issues.js";
 import { refuseLeaks } from "./label-leak.js";
 import { refuseUnsafeTexts } from "./safe-texts.js";
@@ -96,6 +97,7 @@ export function resolveConfig(value: unknown): Config {
   inferenceGraph(spec);
   checkTraining(spec, config);
   checkGroups(config.train, features);
+  checkSampleMask(config.train, features);
   return config;
 }
 

@@ -9,10 +9,10 @@ import { type CategoricalFeature, embedSequence, join } from "../layers/embeddin
 import type { Scope } from "../layers/scope.js";
 import type { Sequence } from "../layers/target-attention.js";
 import { entryWeights } from "../ops/entry-weights.js";
-import { input } from "../ops/sources.js";
+import { input, type Mask } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
-export type FeatureInfo =
+export type FeatureInfo = (
   | (CategoricalFeature & {
       readonly name: string;
       readonly dim?: number;
@@ -21,7 +21,11 @@ export type FeatureInfo =
       /** Its entries have numbers, as weights of the ids. */
       readonly numbers?: true;
     })
-  | NumberFeature;
+  | NumberFeature
+) & {
+  /** In which samples of training the feature is hidden. */
+  readonly mask?: Mask;
+};
 
 /** True for a feature with a dynamic table: its ids are keys. */
 export function hasKeys(feature: FeatureInfo): boolean {
@@ -288,7 +292,8 @@ export class ModelFeatures {
       feature.kind === "number"
         ? ({ dtype: "fp32", shape: ["B", feature.width] } as const)
         : ({ dtype: idsBelow(limit, feature.kind), shape: ["B"], ...entriesPart(feature) } as const);
-    const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit });
+    const mask = this.scope.mode === "training" && feature.mask ? { mask: feature.mask } : {};
+    const [tensor] = this.scope.apply(input, [], { name: feature.name, type, limit, ...mask });
     this.inputs.set(feature.name, tensor);
     return tensor;
   }

@@ -23,6 +23,8 @@ export interface Executable {
     readonly name: string;
     readonly kind: "number" | "id" | "ids";
     readonly width: number;
+    /** True if samples are masked: requests have a column of one row more, the value of these. */
+    readonly masked: boolean;
   }[];
   readonly outputs: readonly {
     readonly name: string;
@@ -104,7 +106,7 @@ export type NativeColumn =
     };
 
 export interface RunRequest {
-  /** In the order of the executable's inputs. */
+  /** In the order of the executable's inputs; then, in the same order, those for the masked samples of some. */
   readonly columns: readonly NativeColumn[];
   /** Number of rows in every column. */
   readonly rows: number;

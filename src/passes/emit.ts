@@ -4,12 +4,13 @@ import type { Node } from "../graph/op.js";
 import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
 import { combine } from "../ops/combine.js";
+import { type InputAttrs, maskedBelow } from "../ops/sources.js";
 import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
 import { ProgramWriter } from "./program-writer.js";
 import type { Stage, Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
-const VERSION = 3;
+const VERSION = 4;
 const HEADER_BYTES = 88;
 const SPACES: Record<Space, number> = {
   parameter: 0,
@@ -201,11 +202,14 @@ function writeBuffer(out: ProgramWriter, { space, dtype, width, offset, name }: 
   out.string(name);
 }
 
-function writeInput(out: ProgramWriter, { attrs: { name, type, limit } }: Node): void {
+function writeInput(out: ProgramWriter, { attrs }: Node): void {
+  const { name, type, limit, mask } = attrs as InputAttrs;
   out.string(name);
   out.u32(DTYPES[type.dtype as DType], type.dtype === "fp32" ? width(type) : 1);
   out.u64(limit === KEYS ? 0 : limit);
   out.string(type.entries ?? "");
+  out.u64(mask ? maskedBelow(mask) : 0);
+  out.u32(mask?.stream ?? 0);
 }
 
 function writeInstruction(

@@ -1,5 +1,5 @@
 import type { Executable, RunResult } from "../backends/backend.js";
-import type { ColumnSet } from "../columns/columns.js";
+import type { Column, ColumnSet } from "../columns/columns.js";
 import { broadcastJson, type World } from "../distributed/world.js";
 import { CallPacer } from "./call-pacer.js";
 import { refuseInfiniteLoss } from "./diverged.js";
@@ -13,6 +13,8 @@ export interface StepSettings {
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
+  /** The values of masked inputs in masked samples: columns of one row. */
+  readonly masked?: ReadonlyMap<string, Column>;
   readonly rates: readonly LearningRate[];
   /** Outputs of the program to return in addition to the losses. */
   readonly outputs: readonly string[];
@@ -53,7 +55,7 @@ export class StepRunner {
     most: number,
     schedules: ScheduleStates,
   ): Promise<StepsRun> {
-    const { batchSize, seed, shuffle, rates, outputs, world } = this.settings;
+    const { batchSize, seed, shuffle, masked, rates, outputs, world } = this.settings;
     const { columns, rows } = this.data;
     const steps = Math.min(most, await broadcastJson(world, this.pacer.steps));
     const start = epochStep * batchSize;
@@ -61,6 +63,7 @@ export class StepRunner {
     const started = performance.now();
     const result = await this.program.run({
       columns,
+      masked,
       rows,
       start,
       count,

@@ -5,6 +5,7 @@ import { METRIC_LIST, partsOf, type WatchedMetric, watchedMetricSchema } from ".
 import { MOST_GROUPS } from "../passes/geometry.js";
 import { earlyStoppingSchema } from "./early-stopping.js";
 import { initializeFromSchema } from "./initialize-from.js";
+import { sampleMaskSchema } from "./sample-mask.js";
 import { clipSchema } from "./step/clip.js";
 import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { factsOf, type Loss, lossSchema } from "./step/loss/index.js";
@@ -44,7 +45,7 @@ export const trainSchema = z
      * over all rows, but needs no more activation memory. Not with batch normalization or the loss `jrc`.
      */
     gradientAccumulation: count.default(1),
-    /** Seed of every random draw: initialization, order, dropout. */
+    /** Seed of every random draw: initialization, order, dropout, masks. */
     seed: z.int().nonnegative().default(1),
     /**
      * Trains this many models, with the seeds `seed`, `seed + 1`, …, and predicts with the mean of their logits; default 1.
@@ -80,6 +81,8 @@ export const trainSchema = z
       .optional(),
     /** Initial weights from a checkpoint instead of random ones. */
     initializeFrom: initializeFromSchema.optional(),
+    /** Hides features in some samples of training, so that the model learns to do without them. */
+    sampleMask: sampleMaskSchema.optional(),
     /** Adds metrics within groups of rows (grouped AUC, recall@k) to evaluations. */
     groups: z
       .strictObject({

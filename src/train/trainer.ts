@@ -30,6 +30,7 @@ import type { Parameters } from "./parameters.js";
 import { openVersions, type Versions } from "./publisher.js";
 import { addUp, anyRank } from "./ranks.js";
 import type { ReaderIdentity } from "./run-checkpoints.js";
+import { maskedColumns } from "./sample-mask.js";
 import { savedGeometry } from "./saved-geometry.js";
 import { seedTables } from "./seed-tables.js";
 import { type Checkpoints, checkpointsOf } from "./shared-checkpoints.js";
@@ -230,7 +231,7 @@ export class Trainer {
 
   /** Compiles the training program with the geometry of the run. */
   private compileSteps(): StepRunner {
-    const { backend, train, config, placements } = this.options;
+    const { backend, train, config, features, placements } = this.options;
     const { threads, seed, shuffle } = config.train;
     const { batchSize } = this.plan;
     const translations = this.translations.bound;
@@ -239,7 +240,9 @@ export class Trainer {
     const program = backend.compile(this.graph, this.parameters.memory, options);
     const { rates } = this.observers;
     const { outputs } = this.metrics;
-    return new StepRunner(program, train, { batchSize, seed, shuffle, rates, outputs, world });
+    const { sampleMask } = config.train;
+    const masked = sampleMask && maskedColumns(features, sampleMask);
+    return new StepRunner(program, train, { batchSize, seed, shuffle, masked, rates, outputs, world });
   }
 
   /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */

@@ -1,5 +1,6 @@
 import { type Config, type ConfigInput, resolveConfig } from "../config/config.js";
 import { ConfigError } from "../errors.js";
+import type { TrainInput } from "../train/train-config.js";
 import { IdFeatures } from "./id-features.js";
 import { locate } from "./locate.js";
 import { mapData } from "./map-data.js";
@@ -31,7 +32,8 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const features = mapFeatures(root, columns);
   const { model, ...places } = mapModel(root, features, batchSize);
   const ids = new IdFeatures(features.map(({ config }) => config));
-  const train = mapTraining(root, { batchSize, shuffle }, ids);
+  const sampleMask = sampleMaskOf(root, columns.maskRate, features);
+  const train = mapTraining(root, { batchSize, shuffle, sampleMask }, ids);
   const parts = partOptimizers(root.required("train_config").required("dense_optimizer"));
   root.refuseUnread();
   const whole = { data, features: ids.features, model, train };
@@ -39,6 +41,17 @@ export function importPipeline(text: string, file: string): ImportedConfig {
   const optimizer = { ...train.optimizer, ...(overrides.length > 0 && { overrides }) };
   const input = { ...whole, train: { ...train, optimizer } } as ConfigInput;
   return { input, config: resolve(input, root), features, ...places, warnings: notes.warnings };
+}
+
+function sampleMaskOf(
+  root: Section,
+  rate: number,
+  all: readonly ImportedFeature[],
+): TrainInput["sampleMask"] {
+  const features = all.filter(({ masked }) => masked).map(({ config }) => config.name);
+  if (rate > 0 && features.length > 0) return { rate, features };
+  root.required("data_config").ignore(["sample_mask_prob"], "has no effect: no feature has use_mask");
+  return undefined;
 }
 
 function resolve(input: ConfigInput, root: Section): Config {

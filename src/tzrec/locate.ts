@@ -18,6 +18,7 @@ const PLACES: readonly (readonly [RegExp, (root: Section, part: string) => Place
   [/^train\.(?:optimizer|l2)\.dense/, (root) => [root.required("train_config"), "dense_optimizer"]],
   [/^train\.(?:optimizer|l2|clip)\.embedding/, (root) => [root.required("train_config"), "sparse_optimizer"]],
   [/^train\.groups/, (root) => [root.required("model_config"), "metrics"]],
+  [/^train\.sampleMask/, (root) => [root.required("data_config"), "sample_mask_prob"]],
   [/^train\.metricsHalfLife/, (root) => [root.required("model_config"), "train_metrics"]],
   [/^train\.(?:loss|metric)/, (root) => [root.required("model_config"), "losses"]],
   [/^/, (root) => [root, "train_config"]],

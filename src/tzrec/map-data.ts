@@ -12,6 +12,8 @@ export interface DataSettings {
   readonly batchSize: number;
   /** True if the rows are shuffled in each epoch. */
   readonly shuffle: boolean;
+  /** The probability that the features with `use_mask` are missing in a sample of training. */
+  readonly maskRate: number;
   /**
    * `raw`: columns are inputs of features (FG_DAG, FG_NORMAL). `encoded`: columns are ids and numbers (FG_NONE).
    * `bucketize`: columns are feature values that are not ids yet.
@@ -45,6 +47,7 @@ export function mapData(root: Section): DataSettings {
     },
     batchSize: section.number("batch_size")!,
     shuffle: section.boolean("shuffle")!,
+    maskRate: section.number("sample_mask_prob")!,
     columns: columnsOf(section),
     encodedSeparator: section.text("fg_encoded_multival_sep")!,
   };
@@ -159,7 +162,6 @@ function columnsOf(section: Section): DataSettings["columns"] {
 }
 
 function refuse(section: Section): void {
-  section.onlyDefault("sample_mask_prob", 0, "Remove it: Pairloom does not mask samples.");
   section.ignore(
     [
       "num_workers",

@@ -24,25 +24,41 @@ export interface ImportedFeature {
   readonly config: FeatureInput;
   /** The feature's table in TorchEasyRec: its name in the state dict, and its rows. */
   readonly table?: { readonly name: string } & TableRows;
+  /** True if it is missing in masked samples. */
+  readonly masked: boolean;
   /** True if the model reads an embedding, from a table or of numbers. */
   readonly isEmbedded: boolean;
   /** Numbers per row for the model: the embedding dimension, or the width of plain numbers. */
   readonly width: number;
 }
 
-type Columns = Pick<DataSettings, "columns" | "encodedSeparator">;
+type Columns = Pick<DataSettings, "columns" | "encodedSeparator" | "maskRate">;
 
 /** `feature_configs`. @throws ImportError */
 export function mapFeatures(root: Section, columns: Columns): ImportedFeature[] {
   const mapped = root.sections("feature_configs").flatMap((section) => featuresOf(section, columns));
   refuseRepeated(mapped);
   const features = aligned(
-    mapped.map(({ feature }) => feature),
+    mapped.map(({ feature, section }) => ({ ...feature, masked: isMasked(section, feature, columns) })),
     sequenceGroups(root),
   );
   warnOfRanges(root, features);
   return features.map((feature) => withSharedTable(feature, features));
 }
+
+/** There the value of the first column is missing in masked samples. */
+function isMasked(section: Section, { config }: MappedFeature, { maskRate }: Columns): boolean {
+  if (maskRate === 0) section.ignore(["use_mask"], "has no effect without sample_mask_prob in data_config");
+  const masked = section.boolean("use_mask") ?? false;
+  if (masked && maskRate > 0 && !PLAIN.includes(config.kind))
+    section.warn(
+      "use_mask",
+      "hides the first input of a feature in TorchEasyRec; in Pairloom all inputs of a masked feature are missing",
+    );
+  return masked;
+}
+
+const PLAIN = ["id", "ids", "number", "sequence"];
 
 /** The names in each `sequence_groups`. */
 function sequenceGroups(root: Section): string[][] {
@@ -70,9 +86,11 @@ function aligned(features: readonly ImportedFeature[], groups: readonly string[]
   });
 }
 
+type MappedFeature = Omit<ImportedFeature, "masked">;
+
 /** A feature, and the section that it is from. */
 interface Mapped {
-  readonly feature: ImportedFeature;
+  readonly feature: MappedFeature;
   readonly section: Section;
 }
 
@@ -108,7 +126,7 @@ function mapSequence(
   kind: string,
   columns: Columns,
   sequence?: SequenceSettings,
-): ImportedFeature {
+): MappedFeature {
   common(section, kind);
   const isId = givesIds(section, kind);
   const { name, ...settings } = entriesOf(section, { kind, isId, raw: columns.columns === "raw" }, sequence);
@@ -187,7 +205,7 @@ function mapFeature(
   kind: string,
   map: (section: Section) => Config,
   columns: Columns,
-): ImportedFeature {
+): MappedFeature {
   const name = section.text("feature_name") ?? section.missing("feature_name");
   common(section, kind);
   const isId = givesIds(section, kind);
@@ -248,7 +266,6 @@ const givesIds = (section: Section, kind: string): boolean =>
 
 /** Settings of all kinds that have no counterpart. */
 function common(section: Section, kind: string): void {
-  section.onlyDefault("use_mask", false, "Remove it: Pairloom does not mask values.");
   if (kind !== "id_feature")
     section.onlyDefault("weighted", false, "Remove it: only an id_feature can have weights.");
   section.ignore(["embedding_constraints"], "concerns the placement of tables");

@@ -5,8 +5,8 @@ import { mapMetrics } from "./map-metrics.js";
 import { denseOptimizer, embeddingOptimizer } from "./map-optimizers.js";
 import type { Section } from "./section.js";
 
-/** Batch settings of `data_config`. */
-export interface Order {
+/** Settings of training in `data_config`. */
+export interface Order extends Pick<TrainInput, "sampleMask"> {
   readonly batchSize: number;
   readonly shuffle: boolean;
 }
@@ -14,7 +14,11 @@ export interface Order {
 const HARDWARE = "concerns hardware: Pairloom computes everything in float32";
 
 /** `train_config`, `eval_config` and `export_config`, with the loss and metrics of the model. @throws ImportError */
-export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: IdFeatures): TrainInput {
+export function mapTraining(
+  root: Section,
+  { batchSize, shuffle, sampleMask }: Order,
+  ids: IdFeatures,
+): TrainInput {
   const section = root.required("train_config");
   const model = root.required("model_config");
   const dense = denseOptimizer(section.required("dense_optimizer"));
@@ -35,6 +39,7 @@ export function mapTraining(root: Section, { batchSize, shuffle }: Order, ids: I
     batchSize,
     ...duration(section),
     ...(!shuffle && { shuffle }),
+    ...(sampleMask && { sampleMask }),
     initializer: "torch",
     ...mapLoss(model, ids),
     ...mapMetrics(model, batchSize, ids),

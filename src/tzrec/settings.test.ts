@@ -160,6 +160,22 @@ describe("training", () => {
     expect(imported({ data: "fg_mode: FG_DAG shuffle: true" }).config.train.shuffle).toBe(true);
   });
 
+  it("are masked at the rate of the data, in the features that say so", () => {
+    const masked = (data: string) =>
+      imported({
+        data: `fg_mode: FG_DAG ${data}`,
+        features: `feature_configs { raw_feature { feature_name: "x" expression: "u:x" use_mask: true } }
+          feature_configs { combo_feature { feature_name: "c" expression: "u:x" expression: "u:n" hash_bucket_size: 9 embedding_dim: 4 use_mask: true } }`,
+      });
+    const { config, warnings } = masked("sample_mask_prob: 0.25");
+    expect(config.train.sampleMask).toEqual({ rate: 0.25, features: ["x", "c"] });
+    expect(warnings.filter((warning) => warning.includes("use_mask"))).toHaveLength(1);
+    expect(masked("").config.train.sampleMask).toBeUndefined();
+    expect(
+      imported({ data: "fg_mode: FG_DAG sample_mask_prob: 0.25" }).config.train.sampleMask,
+    ).toBeUndefined();
+  });
+
   it("evaluates by steps, by epochs or neither", () => {
     const every = (train: string) => imported({ train }).input.train?.evaluateEvery;
     expect(every("save_checkpoints_steps: 7")).toBe(7);
@@ -707,12 +723,15 @@ describe("what is refused, with path and line, the model first", () => {
       ],
     ),
     [
-      "a masked feature",
+      "a mask of one column of a sequence",
       {
-        features: 'feature_configs { raw_feature { feature_name: "x" expression: "u:x" use_mask: true } }',
+        data: "fg_mode: FG_DAG sample_mask_prob: 0.2",
+        features: `feature_configs { sequence_feature { sequence_name: "s" sequence_length: 9 sequence_delim: ";"
+          features { id_feature { feature_name: "a" expression: "u:a" num_buckets: 9 embedding_dim: 4 use_mask: true } }
+          features { id_feature { feature_name: "b" expression: "u:b" num_buckets: 9 embedding_dim: 4 } } } }`,
       },
-      9,
-      "feature_configs[2].raw_feature.use_mask",
+      6,
+      "data_config.sample_mask_prob",
     ],
     [
       "an unknown feature",

@@ -127,7 +127,11 @@ const CONFIGS = {
         mlp: { hiddenUnits: [8] },
       },
     },
-    train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+    train: {
+      clip: { norm: 0.1 },
+      sampleMask: { rate: 0.2, features: ["visitor", "seen"] },
+      optimizer: { embedding: { kind: "adam", learningRate: 0.01 } },
+    },
   },
   [STORED]: {
     features: [

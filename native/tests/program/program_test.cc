@@ -208,6 +208,17 @@ TEST(verifier_refuses_stages_and_buffers_of_sequences_that_no_input_has) {
                 "an input that is no bag has a sequence");
 }
 
+TEST(verifier_refuses_masks_of_more_than_all_samples) {
+  const auto refusal_of_mask = [](uint64_t below) {
+    return refusal_of([&](auto& b) {
+      b.stage(StageKind::kTile);
+      b.input(b.batch({1}), 0, "", below);
+    });
+  };
+  CHECK_EQ(refusal_of_mask(uint64_t{1} << 32), "");
+  CHECK_REFUSED(refusal_of_mask((uint64_t{1} << 32) + 1), "an input masks more than all samples");
+}
+
 // Sizes whose sum or product, taken modulo 2^64 or 2^32, would be allowed.
 TEST(verifier_refuses_sizes_that_overflow) {
   for (const uint64_t dim : {uint64_t{1} << 32, (uint64_t{1} << 40) + 1, uint64_t{1} << 63, ~uint64_t{0}}) {

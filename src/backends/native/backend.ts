@@ -173,8 +173,13 @@ export class NativeExecutable implements Executable {
   private bind(request: RunRequest, outputs: (Float32Array | null)[]): native.RunRequest {
     const parametersChanged = !(this.frozen && this.ran);
     this.ran = true;
+    const { inputs } = this.executable;
+    const masked = inputs.filter((input) => input.masked);
     return {
-      columns: this.executable.inputs.map(({ name }) => nativeColumn(name, request.columns.get(name))),
+      columns: [
+        ...inputs.map(({ name }) => nativeColumn(name, request.columns.get(name))),
+        ...masked.map(({ name }) => nativeColumn(name, request.masked?.get(name))),
+      ],
       rows: request.rows,
       start: request.start,
       count: request.count,

@@ -1,11 +1,12 @@
-import type { Column, Ids } from "../../columns/columns.js";
+import type { BagColumn, Column, FloatColumn, IdColumn } from "../../columns/columns.js";
 import { permutation } from "../../columns/order.js";
 import { ExecutionError } from "../../errors.js";
 import type { AccumulationGroups } from "../../graph/accumulation.js";
 import type { Graph } from "../../graph/graph.js";
 import type { Node, Value } from "../../graph/op.js";
-import { isRow, type Tensor, width } from "../../graph/tensor.js";
+import { isBag, isRow, type Tensor, width } from "../../graph/tensor.js";
 import { KEYS } from "../../graph/translation.js";
+import { type InputAttrs, maskedSamples } from "../../ops/sources.js";
 import { chooseGeometry } from "../../passes/compile.js";
 import type { Backend, CompileOptions, Executable, Memory, RunRequest, RunResult } from "../backend.js";
 import { wantedOutputs } from "../outputs.js";
@@ -93,14 +94,14 @@ class ReferenceExecutable implements Executable {
     }
   }
 
-  private bind(node: Node, request: RunRequest, rows: Int32Array | Float64Array, step: number): Value {
+  private bind(node: Node, request: RunRequest, rows: Float64Array, step: number): Value {
     if (node.op.binds === "parameter") {
       const { name, shape, dtype = "fp32" } = node.attrs;
       const { data, changed } = this.parameters.get(name) as ReferenceMemory;
       return { kind: dtype, shape, data, changed } as Value;
     }
     if (node.op.binds === "input") {
-      return gather(request.columns.get(node.attrs.name)!, rows, node);
+      return gather(placesOf(node, request, rows, request.firstStep + step), node);
     }
     return { kind: "fp32", shape: [1], data: request.scalars.get(node.attrs.name)!.slice(step, step + 1) };
   }
@@ -115,40 +116,70 @@ function rowsOf({ start, rows, shuffle }: RunRequest, first: number, count: numb
   return Float64Array.from({ length: count }, (_, i) => order(start + first + i));
 }
 
-function gather(column: Column, rows: ArrayLike<number>, node: Node): Value {
-  const { limit } = node.attrs;
-  if (column.kind === "number") {
-    const data = new Float32Array(rows.length * column.width);
-    for (let b = 0; b < rows.length; b++) {
-      const from = column.offset + rows[b] * column.stride;
-      data.set(column.data.subarray(from, from + column.width), b * column.width);
-    }
-    return { kind: "fp32", shape: [rows.length, column.width], data };
-  }
-  if (column.kind === "id") {
-    const places = Array.from(rows, (row) => column.offset + row * column.stride);
-    if (limit === KEYS) return { kind: "key", data: keysAt(column.data, places) };
-    return { kind: "id", data: idsAt(column.data, places, node) };
-  }
-  const offsets = new Float64Array(rows.length + 1);
-  for (let b = 0; b < rows.length; b++)
-    offsets[b + 1] = offsets[b] + Number(column.offsets[rows[b] + 1] - column.offsets[rows[b]]);
-  const places = Array.from(rows, (row, b) =>
-    Array.from({ length: offsets[b + 1] - offsets[b] }, (_, i) => Number(column.offsets[row]) + i),
-  ).flat();
-  const weights = column.weights && Float32Array.from(places, (p) => column.weights![p]);
-  if (limit === KEYS) return { kind: "keys", values: keysAt(column.values, places), offsets, weights };
-  return { kind: "ids", values: idsAt(column.values, places, node), offsets, weights };
+/** A row of a column. */
+interface Place<C = Column> {
+  readonly column: C;
+  readonly row: number;
 }
 
-function keysAt(ids: Ids, places: readonly number[]): BigInt64Array {
-  return BigInt64Array.from(places, (p) => BigInt(ids[p]));
+/** Where the value of an input is in each sample: in its row, or, in masked ones, in the column for these. */
+function placesOf(node: Node, request: RunRequest, rows: Float64Array, step: number): Place[] {
+  const { name, mask } = node.attrs as InputAttrs;
+  const column = request.columns.get(name)!;
+  const places = Array.from(rows, (row): Place => ({ column, row }));
+  if (!mask) return places;
+  const masked = { column: request.masked!.get(name)!, row: 0 };
+  for (const b of maskedSamples(mask, { rows: rows.length, seed: request.seed, step })) places[b] = masked;
+  return places;
+}
+
+function gather(places: readonly Place[], node: Node): Value {
+  const { type, limit } = node.attrs as InputAttrs;
+  if (type.dtype === "fp32") return gatherNumbers(places as readonly Place<FloatColumn>[], width(type));
+  if (isBag(type.dtype)) return gatherBags(places as readonly Place<BagColumn>[], node);
+  const ids = (places as readonly Place<IdColumn>[]).map(
+    ({ column: { data, offset, stride }, row }) => data[offset + row * stride],
+  );
+  return limit === KEYS ? { kind: "key", data: keysOf(ids) } : { kind: "id", data: checkedIds(ids, node) };
+}
+
+function gatherNumbers(places: readonly Place<FloatColumn>[], width: number): Value {
+  const data = new Float32Array(places.length * width);
+  places.forEach(({ column, row }, b) => {
+    const from = column.offset + row * column.stride;
+    data.set(column.data.subarray(from, from + width), b * width);
+  });
+  return { kind: "fp32", shape: [places.length, width], data };
+}
+
+function gatherBags(places: readonly Place<BagColumn>[], node: Node): Value {
+  const ranges = places.map(({ column: { offsets }, row }) => [
+    Number(offsets[row]),
+    Number(offsets[row + 1]),
+  ]);
+  const ids = places.flatMap(({ column }, b): (number | bigint)[] => [
+    ...column.values.subarray(...ranges[b]),
+  ]);
+  const offsets = new Float64Array(places.length + 1);
+  ranges.forEach(([begin, end], b) => {
+    offsets[b + 1] = offsets[b] + end - begin;
+  });
+  const weighted = places.some(({ column }) => column.weights !== undefined);
+  const weights = weighted
+    ? Float32Array.from(places.flatMap(({ column }, b) => [...column.weights!.subarray(...ranges[b])]))
+    : undefined;
+  if (node.attrs.limit === KEYS) return { kind: "keys", values: keysOf(ids), offsets, weights };
+  return { kind: "ids", values: checkedIds(ids, node), offsets, weights };
+}
+
+function keysOf(ids: readonly (number | bigint)[]): BigInt64Array {
+  return BigInt64Array.from(ids, BigInt);
 }
 
 /** Ids below 2^53, as numbers. */
-function idsAt(column: Ids, places: readonly number[], node: Node): Float64Array {
+function checkedIds(raw: readonly (number | bigint)[], node: Node): Float64Array {
   const { name, limit } = node.attrs;
-  const ids = Float64Array.from(places, (p) => Number(column[p]));
+  const ids = Float64Array.from(raw, Number);
   const bad = ids.findIndex((id) => id < 0 || id >= limit);
   if (bad < 0) return ids;
   throw new ExecutionError({

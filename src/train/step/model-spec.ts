@@ -2,6 +2,7 @@ import type { DataConfig } from "../../data/data-config.js";
 import { labelNames } from "../../features/targets.js";
 import type { ModelConfig } from "../../models/index.js";
 import type { FeatureInfo } from "../../models/model.js";
+import { withMask } from "../sample-mask.js";
 import type { TrainConfig } from "../train-config.js";
 import { factsOf } from "./loss/index.js";
 import type { ModelSpec, TrainingSettings } from "./model-graphs.js";
@@ -17,7 +18,15 @@ export interface TrainedSections {
 export function specOf({ data, model, train }: TrainedSections, features: readonly FeatureInfo[]): ModelSpec {
   const { loss, precision, initializer } = train;
   const { task, head } = factsOf(loss);
-  return { model, features, outputs: task.outputs(labelNames(data.label)), head, precision, initializer };
+  const masked = train.sampleMask ? withMask(features, train.sampleMask) : features;
+  return {
+    model,
+    features: masked,
+    outputs: task.outputs(labelNames(data.label)),
+    head,
+    precision,
+    initializer,
+  };
 }
 
 /** The config settings of a training step. */
