@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.js";
 import type { Initializer } from "../graph/initializer.js";
+import type { Mask } from "../graph/mask.js";
 import { columnsOf, type Entries, idsBelow, type Tensor } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
 import { embedFeature } from "../layers/composed-embedding.js";
@@ -9,7 +10,7 @@ import { type CategoricalFeature, embedSequence, join } from "../layers/embeddin
 import type { Scope } from "../layers/scope.js";
 import type { Sequence } from "../layers/target-attention.js";
 import { entryWeights } from "../ops/entry-weights.js";
-import { input, type Mask } from "../ops/sources.js";
+import { input } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
 export type FeatureInfo = (

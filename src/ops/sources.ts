@@ -1,8 +1,8 @@
 import type { Initializer } from "../graph/initializer.js";
-import { asFp32, defineOp, type KernelCall, type StepContext } from "../graph/op.js";
+import type { InputAttrs } from "../graph/mask.js";
+import { asFp32, defineOp, type KernelCall } from "../graph/op.js";
 import type { Placement } from "../graph/placement.js";
-import { fp32, type TableDtype, type TensorType } from "../graph/tensor.js";
-import { draw, drawKey } from "../random.js";
+import { fp32, type TableDtype } from "../graph/tensor.js";
 import { elementwise, FREE, sizeOf } from "./cost.js";
 
 /**
@@ -32,34 +32,6 @@ export interface ParameterAttrs {
 }
 
 const noKernel = (_: KernelCall): void => undefined;
-
-/** Hides an input in some samples of each step, which have the value that the caller binds for them. */
-export interface Mask {
-  /** The probability that a sample is masked. */
-  readonly rate: number;
-  /** Inputs with the same stream and rate are masked in the same samples. */
-  readonly stream: number;
-}
-
-/** Sample b of a step is masked where `draw(seed, stream, step, b)` is below this. */
-export const maskedBelow = ({ rate }: Mask): number => Math.floor(rate * 2 ** 32);
-
-/** The samples that are masked in a step of `rows` rows, in order. */
-export function maskedSamples(
-  mask: Mask,
-  { rows, seed, step }: Pick<StepContext, "rows" | "seed" | "step">,
-): number[] {
-  const key = drawKey(seed, mask.stream, step);
-  const below = maskedBelow(mask);
-  return Array.from({ length: rows }, (_, b) => b).filter((b) => draw(key, b) < below);
-}
-
-export interface InputAttrs {
-  readonly name: string;
-  readonly type: TensorType;
-  readonly limit: number;
-  readonly mask?: Mask;
-}
 
 /**
  * A column of the data: `fp32` [B, width], one `id` per row, or a bag of `ids` per row. Ids are in [0, limit); with the
