@@ -85,7 +85,7 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 3u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
+    for (uint32_t word : {0x314d4c50u, 4u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
                           uint32_t(p_.buffers.size()), uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()),
                           uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()), uint32_t(p_.stages.size())}) {
       w.u32(word);
