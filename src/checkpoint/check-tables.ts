@@ -28,8 +28,9 @@ export function checkTables(tables: readonly Table[], files: Files, isDelta: boo
     const expected = rowsOf(table);
     const { name, keys = [] } = table;
     const own: TableNumbers[] = keys.length > 0 ? [{ name, dim: 1, dtype: "U64", ranges: keys }] : [];
+    const counts = keys.flatMap((range) => range.counts ?? []);
     for (const numbers of [...own, table, ...table.states])
-      checkRows(table, numbers, expected, `${where}: ${numbers.name}`);
+      checkRows({ ...table, counts }, numbers, expected, `${where}: ${numbers.name}`);
   }
 }
 
@@ -75,7 +76,12 @@ function checkCounts(keys: readonly Range[], where: string): void {
   }
 }
 
-function checkRows(table: Table, numbers: TableNumbers, expected: number, where: string): void {
+/** A table with the rows of each of its slots, where it has keys. */
+interface CountedTable extends Table {
+  readonly counts: readonly number[];
+}
+
+function checkRows(table: CountedTable, numbers: TableNumbers, expected: number, where: string): void {
   const rowBytes = numbers.dim * DTYPE_BYTES[numbers.dtype];
   const rowsOfRange = table.order === "slots" ? slotCounter(table, where) : undefined;
   let row = 0;
@@ -89,15 +95,14 @@ function checkRows(table: Table, numbers: TableNumbers, expected: number, where:
 }
 
 /** The rows of ranges that follow each other in the order of slots. */
-function slotCounter({ rows, slots, keys }: Table, where: string): (range: Range) => number {
-  const counts = keys?.flatMap((range) => range.counts!);
-  if (counts && counts.length !== slots) throw malformed(where, `${counts.length} slots`, `${slots} slots`);
+function slotCounter({ rows, slots, keys, counts }: CountedTable, where: string): (range: Range) => number {
+  if (keys && counts.length !== slots) throw malformed(where, `${counts.length} slots`, `${slots} slots`);
   let slot = 0;
   return ({ slots: [first, end] = [-1, -1] }) => {
     if (first !== slot || end < first || end > slots)
       throw malformed(where, `slots ${first} to ${end}`, `slots from ${slot} on`);
     slot = end;
-    if (!counts) return rowsOfSlots(rows!, slots, first, end);
+    if (!keys) return rowsOfSlots(rows!, slots, first, end);
     return counts.slice(first, end).reduce((sum, each) => sum + each, 0);
   };
 }

@@ -118,7 +118,7 @@ it("packs computed values as it encodes them in serving, and refuses the same ro
       const prepared = await prepare({ train: { rows }, label: "y" }, features);
       compare(prepared, rows);
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 

@@ -10,7 +10,6 @@ import { columnWants, readingWires, type Wire } from "./source/column-query.js";
 import { type Demand, laterDemand } from "./source/demand.js";
 import type { Duck } from "./source/duckdb.js";
 import { withHistories } from "./source/histories.js";
-import { refuseUnrepeatable } from "./source/repeatable-sql.js";
 import { numberRows, sameRows } from "./source/row-numbers.js";
 import { openFiles, type Source } from "./source/source.js";
 import type { SourceFiles } from "./source/source-files.js";
@@ -76,7 +75,6 @@ export async function openJob(duck: Duck, config: JobConfig, source: JobSource):
   const { label, weight } = data;
   const opened = await openJobSource(duck, config, source);
   const query = await source.divide(opened);
-  await checkPredicates(duck, query);
   const labels: TargetWire[] = [];
   for (const name of labelNames(label)) labels.push(await targetWire(duck, name, opened, "data.label"));
   const job = {
@@ -86,16 +84,6 @@ export async function openJob(duck: Duck, config: JobConfig, source: JobSource):
     ...(weight !== undefined && { weight: await targetWire(duck, weight, opened, "data.weight") }),
   };
   return sampled(duck, data, job);
-}
-
-async function checkPredicates(duck: Duck, { source, splits }: SplitQuery): Promise<void> {
-  const names = source.columns.map(({ name }) => name);
-  for (const { name, predicate } of splits) {
-    if (predicate === undefined) continue;
-    const tested = `SELECT (${predicate}\n)::BOOLEAN`;
-    await duck.describe(`${tested} FROM (${source.select()})`, `data.split.${name}`);
-    await refuseUnrepeatable(duck, tested, `data.split.${name}`, names);
-  }
 }
 
 /** Samples the negative rows of the training split, if the config wants that. */

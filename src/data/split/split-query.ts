@@ -3,6 +3,7 @@ import { instantOf, microsecondsWithin } from "../../features/instant.js";
 import { decimalPointSql } from "../../features/values.js";
 import { type ReadColumn, readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
+import { refuseUnrepeatable } from "../source/repeatable-sql.js";
 import { numberRows, ROW_COLUMN } from "../source/row-numbers.js";
 import type { Source } from "../source/source.js";
 import {
@@ -57,7 +58,7 @@ export function predicatesOf(split: SplitConfig): string[] {
 
 /**
  * The predicates of a split over a source. Shares by time need one pass over the source, to find the starts.
- * @throws ConfigError if a column does not exist or cannot divide rows
+ * @throws ConfigError if a column does not exist or cannot divide rows, DataError for SQL that does not run
  */
 export async function querySplits(duck: Duck, source: Source, split: SplitConfig): Promise<SplitQuery> {
   if (split.time !== undefined) return splitByTime(duck, source, split, split.time);
@@ -65,13 +66,20 @@ export async function querySplits(duck: Duck, source: Source, split: SplitConfig
   if (shares) return splitByHash(duck, source, split, shares);
   const splits: { name: SplitName; predicate: string }[] = [];
   for (const name of splitsOf(split))
-    splits.push({ name, predicate: await predicateOf(source, split, name) });
+    splits.push({ name, predicate: await predicateOf(duck, source, split, name) });
   return { source, splits };
 }
 
-async function predicateOf(source: Source, split: SplitConfig, name: SplitName): Promise<string> {
-  const select = await source.joined(`SELECT (${split[name]}\n)`, `data.split.${name}`);
-  return select.slice("SELECT ".length);
+/** A predicate that the config gives, checked. */
+async function predicateOf(duck: Duck, source: Source, split: SplitConfig, name: SplitName): Promise<string> {
+  const where = `data.split.${name}`;
+  const select = await source.joined(`SELECT (${split[name]}\n)`, where);
+  const predicate = select.slice("SELECT ".length);
+  const tested = `SELECT (${predicate}\n)::BOOLEAN`;
+  await duck.describe(`${tested} FROM (${source.select()})`, where);
+  const names = source.columns.map((column) => column.name);
+  await refuseUnrepeatable(duck, tested, where, names);
+  return predicate;
 }
 
 async function splitByHash(
