@@ -107,6 +107,7 @@ const napi_property_descriptor kFunctions[] = {
     FUNCTION("insertKeys", insert_keys),
     FUNCTION("eraseKeys", erase_keys),
     FUNCTION("listKeys", list_keys),
+    FUNCTION("saveKeys", save_keys),
     FUNCTION("tableStatistics", table_statistics),
     FUNCTION("translateIds", translate_ids),
     FUNCTION("translationState", translation_state),

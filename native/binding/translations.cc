@@ -174,6 +174,16 @@ napi_value list_keys(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value save_keys(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);
+    const std::vector<uint32_t> rows = table.ordered_rows();
+    const std::vector<int64_t> state = table.state_of(rows);
+    return make_array(env, {make_integers(env, state.size(), [&](size_t i) { return state[i]; }),
+                            make_doubles(env, rows.size(), [&](size_t i) { return memory_row(table, rows[i]); })});
+  });
+}
+
 napi_value table_statistics(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const DynamicTable& table = table_of(env, Arguments<1>(env, info)[0]);

@@ -25,6 +25,7 @@ napi_value attach_memory(napi_env env, napi_callback_info info);     // (handle,
 napi_value insert_keys(napi_env env, napi_callback_info info);       // (handle, keys: BigInt64Array) => rows
 napi_value erase_keys(napi_env env, napi_callback_info info);        // (handle, keys: BigInt64Array)
 napi_value list_keys(napi_env env, napi_callback_info info);         // (handle) => [keys, rows, scores]
+napi_value save_keys(napi_env env, napi_callback_info info);         // (handle) => [state, rows]
 napi_value table_statistics(napi_env env, napi_callback_info info);  // (handle) => Float64Array
 
 }  // namespace pairloom::binding

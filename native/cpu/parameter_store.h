@@ -75,7 +75,8 @@ class ParameterStore {
  private:
   size_t width() const;  // bytes per number
   uint64_t bytes() const { return count_ * width(); }
-  void check_row(uint64_t row, uint64_t width) const;
+  void check_row(uint64_t row, uint64_t rows) const;
+  char* row_at(uint64_t row, uint64_t bytes) const;
   void check_range(uint64_t from, uint64_t count) const;
   char* range(uint64_t from, uint64_t count) const;
   void begin_writing();  // refuses a mapped file

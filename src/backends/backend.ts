@@ -150,6 +150,8 @@ export interface DynamicTranslation extends Translation {
    * keeps it.
    */
   keys(): KeysWithRows;
+  /** Both parts of what a checkpoint has of it, for which keys are put in order once. */
+  saved(): SavedTranslation;
   statistics(): TableStatistics;
 }
 
@@ -163,6 +165,12 @@ export interface AttachedRows {
   readonly stream: number;
   /** True for weights, false for optimizer state, whose row 0 begins like the others. */
   readonly weights: boolean;
+}
+
+export interface SavedTranslation {
+  readonly state: BigInt64Array;
+  /** As those of `keys`. */
+  readonly rows: Float64Array;
 }
 
 export interface KeysWithRows {

@@ -1,6 +1,6 @@
 /**
  * The order of a growing table's keys: by slot (key mod slots, unsigned), then by key, unsigned. `slots` is a power of two.
- * Keys are compared as pairs of 32-bit words: comparing BigInts takes many times as long.
+ * Keys are compared and copied as pairs of 32-bit words: with BigInts it takes many times as long.
  */
 
 /** The words of 64-bit keys: key i has the lower word 2i and the upper word 2i + 1. */
@@ -8,6 +8,16 @@ export type KeyWords = Uint32Array;
 
 export const wordsOf = (keys: BigUint64Array): KeyWords =>
   new Uint32Array(keys.buffer, keys.byteOffset, 2 * keys.length);
+
+/** The keys at these places. */
+export function keysAt(keys: BigUint64Array, places: Uint32Array): BigUint64Array {
+  const [from, to] = [wordsOf(keys), new Uint32Array(2 * places.length)];
+  for (let i = 0; i < places.length; i++) {
+    to[2 * i] = from[2 * places[i]];
+    to[2 * i + 1] = from[2 * places[i] + 1];
+  }
+  return new BigUint64Array(to.buffer);
+}
 
 /** Negative if key i of `a` comes before key j of `b`, 0 if they are equal. */
 export function compareKeys(a: KeyWords, i: number, b: KeyWords, j: number, slots: number): number {

@@ -72,37 +72,62 @@ async function readLayer(own: LayerNumbers, into: Uint8Array, wanted: PlacesToRe
 
 /** Copies the rows [begin, end) of a layer, in the order in which the file has them. */
 async function readScattered(
-  { reader, table, numbers, layer: { positions, places } }: LayerNumbers,
+  { reader, table, numbers, layer }: LayerNumbers,
   into: Uint8Array,
   { first, rowBytes }: PlacesToRead,
   [begin, end]: readonly [number, number],
 ): Promise<void> {
-  const inFile = byPosition(positions, begin, end);
-  const positionOf = (n: number) => (positions ? positions[inFile[n]] : inFile[n]);
+  const { positions, places } = inFileOrder(layer, begin, end);
   const most = Math.max(1, Math.floor(SCATTERED_BYTES / rowBytes));
-  for (let n = 0; n < inFile.length; ) {
-    const start = positionOf(n);
+  for (let n = 0; n < places.length; ) {
+    const start = positions[n];
     let next = n + 1;
-    while (next < inFile.length && positionOf(next) - start < most) next++;
-    const read = new Uint8Array((positionOf(next - 1) + 1 - start) * rowBytes);
+    while (next < places.length && positions[next] - start < most) next++;
+    const read = new Uint8Array((positions[next - 1] + 1 - start) * rowBytes);
     await reader.readBytes(table, numbers, read, start * rowBytes);
-    for (; n < next; n++) {
-      const at = (positionOf(n) - start) * rowBytes;
-      const place = places ? places[inFile[n]] : inFile[n];
-      into.set(read.subarray(at, at + rowBytes), (place - first) * rowBytes);
+    while (n < next) {
+      const rows = neighbours(positions, places, n, next);
+      const at = (positions[n] - start) * rowBytes;
+      into.set(read.subarray(at, at + rows * rowBytes), (places[n] - first) * rowBytes);
+      n += rows;
     }
   }
 }
 
-/** The indices [begin, end), ordered by their positions. */
-function byPosition(positions: Layer["positions"], begin: number, end: number): Float64Array {
-  const count = end - begin;
+/** How many rows from row n on, below `end`, follow each other in the file and in the table. */
+function neighbours(positions: Float64Array, places: Float64Array, n: number, end: number): number {
+  let next = n + 1;
+  while (next < end && positions[next] - next === positions[n] - n && places[next] - next === places[n] - n)
+    next++;
+  return next - n;
+}
+
+/** Where the file and the table have the rows [begin, end) of a layer, by their positions in the file. */
+function inFileOrder(layer: Layer, begin: number, end: number) {
+  const [positions, places] = [layer.positions, layer.places].map((all) => part(all, begin, end));
+  if (isAscending(positions)) return { positions, places };
+  const order = orderOf(positions);
+  return { positions: order.map((n) => positions[n]), places: order.map((n) => places[n]) };
+}
+
+/** The numbers [begin, end) of a list; without one, each is its index. */
+function part(list: ArrayLike<number> | undefined, begin: number, end: number): Float64Array {
+  const numbers = new Float64Array(end - begin);
+  for (let n = 0; n < numbers.length; n++) numbers[n] = list ? list[begin + n] : begin + n;
+  return numbers;
+}
+
+function isAscending(numbers: Float64Array): boolean {
+  for (let n = 1; n < numbers.length; n++) if (numbers[n] < numbers[n - 1]) return false;
+  return true;
+}
+
+/** The indices of some numbers, in their order. */
+function orderOf(numbers: Float64Array): Float64Array {
+  const count = numbers.length;
   // Numbers are sorted natively; a comparison in JavaScript would take ten times as long. Both parts fit in 53 bits.
-  const indices = Float64Array.from({ length: count }, (_, i) =>
-    positions ? positions[begin + i] * count + i : i,
-  );
-  if (positions) indices.sort();
-  return indices.map((packed) => begin + (packed % count));
+  const packed = numbers.map((number, n) => number * count + n).sort();
+  return packed.map((each) => each % count);
 }
 
 /** The index of the first of `count` ascending numbers that is at least `limit`. */

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../errors.js";
-import { compareKeys, firstOutOfOrder, positionsOf, wordsOf } from "./key-order.js";
+import { compareKeys, firstOutOfOrder, type KeyWords, keysAt, positionsOf, wordsOf } from "./key-order.js";
 import { DAMAGED_NEXT } from "./manifest.js";
 import type { Table } from "./table-layout.js";
 
@@ -89,7 +89,8 @@ interface Entries {
 const REMOVED = 2 ** 32 - 1;
 
 function entriesOf({ keys, deleted }: KeyedRows, source: number, slots: number, where: string): Entries {
-  const positions = Uint32Array.from(keys, (_, i) => i);
+  const positions = new Uint32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) positions[i] = i;
   const rows = { keys, sources: new Uint32Array(keys.length).fill(source), positions };
   if (deleted.length === 0) return rows;
   const marks = new Uint32Array(deleted.length).fill(REMOVED);
@@ -101,27 +102,24 @@ function entriesOf({ keys, deleted }: KeyedRows, source: number, slots: number, 
 /** Of equal keys, the entry of `after` stays. */
 function merge(before: Entries, after: Entries, slots: number): Entries {
   const most = before.keys.length + after.keys.length;
-  const merged = {
-    keys: new BigUint64Array(most),
-    sources: new Uint32Array(most),
-    positions: new Uint32Array(most),
-  };
-  const [a, b] = [wordsOf(before.keys), wordsOf(after.keys)];
+  const keys = new BigUint64Array(most);
+  const [sources, positions] = [new Uint32Array(most), new Uint32Array(most)];
+  const [a, b, words] = [before.keys, after.keys, keys].map(wordsOf);
   let count = 0;
-  const take = (from: Entries, index: number) => {
-    merged.keys[count] = from.keys[index];
-    merged.sources[count] = from.sources[index];
-    merged.positions[count++] = from.positions[index];
+  const take = (from: Entries, own: KeyWords, index: number) => {
+    words[2 * count] = own[2 * index];
+    words[2 * count + 1] = own[2 * index + 1];
+    sources[count] = from.sources[index];
+    positions[count++] = from.positions[index];
   };
   for (let i = 0, j = 0; i < before.keys.length || j < after.keys.length; ) {
     const order =
       i === before.keys.length ? 1 : j === after.keys.length ? -1 : compareKeys(a, i, b, j, slots);
-    if (order < 0) take(before, i);
-    else take(after, j);
+    if (order < 0) take(before, a, i);
+    else take(after, b, j);
     if (order <= 0) i++;
     if (order >= 0) j++;
   }
-  const { keys, sources, positions } = merged;
   return {
     keys: keys.subarray(0, count),
     sources: sources.subarray(0, count),
@@ -132,25 +130,23 @@ function merge(before: Entries, after: Entries, slots: number): Entries {
 /** The entries that are rows, by checkpoint. */
 function layersOf({ keys, sources, positions }: Entries, checkpoints: number): MergedRows {
   const counts = new Float64Array(checkpoints);
-  positions.forEach((position, i) => {
-    if (position !== REMOVED) counts[sources[i]]++;
-  });
+  for (let i = 0; i < keys.length; i++) if (positions[i] !== REMOVED) counts[sources[i]]++;
   const layers = Array.from(counts, (rows) => ({
     rows,
     positions: new Uint32Array(rows),
     places: new Uint32Array(rows),
   }));
   const filled = new Float64Array(checkpoints);
-  const kept = new BigUint64Array(counts.reduce((a, b) => a + b, 0));
+  const kept = new Uint32Array(counts.reduce((a, b) => a + b, 0));
   let place = 0;
   for (let i = 0; i < keys.length; i++) {
     if (positions[i] === REMOVED) continue;
     const source = sources[i];
     layers[source].positions[filled[source]] = positions[i];
     layers[source].places[filled[source]++] = place;
-    kept[place++] = keys[i];
+    kept[place++] = i;
   }
-  return { keys: kept, layers };
+  return { keys: keysAt(keys, kept), layers };
 }
 
 /** The rows of a sparse table in a chain, from the base on: those of a later checkpoint replace those of earlier ones. */

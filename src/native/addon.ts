@@ -198,6 +198,7 @@ export interface Addon extends ColumnCalls, WorldCalls {
   insertKeys(table: TranslationHandle, keys: BigInt64Array): Float64Array;
   eraseKeys(table: TranslationHandle, keys: BigInt64Array): void;
   listKeys(table: TranslationHandle): [keys: BigInt64Array, rows: Float64Array, scores: Float64Array];
+  saveKeys(table: TranslationHandle): [state: BigInt64Array, rows: Float64Array];
   tableStatistics(table: TranslationHandle): Float64Array;
   translateIds(translation: TranslationHandle, ids: BigInt64Array): Float64Array;
   translationState(translation: TranslationHandle): BigInt64Array;
@@ -291,6 +292,7 @@ const DIRECT = [
   "insertKeys",
   "eraseKeys",
   "listKeys",
+  "saveKeys",
   "tableStatistics",
   "translateIds",
   "translationState",

@@ -1,6 +1,6 @@
 import type { ChangeConsumer, DynamicTranslation, Memory } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { compareKeys, wordsOf } from "../checkpoint/key-order.js";
+import { compareKeys, keysAt, wordsOf } from "../checkpoint/key-order.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import { keysName, SLOTS } from "../checkpoint/table-layout.js";
 import type { Tensors } from "../checkpoint/tensors.js";
@@ -54,24 +54,26 @@ export async function savedKeys(all: readonly KeyedTables[], changes?: ChangesSi
 }
 
 async function savedTable({ state, translation, tables }: KeyedTables, changes?: ChangesSince) {
-  const { header, keys, scores, counters } = partsOf(translation.state());
-  const rows = translation.keys().rows;
+  const saved = translation.saved();
+  const { header, keys, scores, counters } = partsOf(saved.state);
   const [{ attrs: first }] = tables;
   const listed = changes?.keys?.get(first.translation!);
   const chosen = listed
     ? placesAmong(listed, keys)
-    : changes && changedPlaces(rows, tables, changes.consumer);
-  const picked = (values: BigUint64Array) =>
-    chosen ? BigUint64Array.from(chosen, (i) => values[i]) : values;
-  const memoryRows = Uint32Array.from([0, ...(chosen ? Array.from(chosen, (i) => rows[i]) : rows)]);
+    : changes && changedPlaces(saved.rows, tables, changes.consumer);
+  const picked = (values: BigUint64Array) => (chosen ? keysAt(values, chosen) : values);
   const deleted = changes && (await removedSince(changes.changesTo, first.name, keys));
   const content = { capacity: translation.rows - 1, keys: picked(keys), ...(deleted && { deleted }) };
   return {
     rows: tables.map(({ attrs: { name } }): [string, SavedRows] => [
       name,
-      { rows: memoryRows, content, states: name === first.name ? [scoresName(name)] : [] },
+      {
+        rows: withUnknown(saved.rows, chosen),
+        content,
+        states: name === first.name ? [scoresName(name)] : [],
+      },
     ]),
-    numbers: [state, integers("I64", BigInt64Array.of(...header, ...counters))] as const,
+    numbers: [state, integers("I64", joined(header, counters))] as const,
     scores: [scoresName(first.name), integers("U64", picked(scores))] as const,
   };
 }
@@ -79,6 +81,16 @@ async function savedTable({ state, translation, tables }: KeyedTables, changes?:
 const integers = (dtype: "I64" | "U64", data: BigInt64Array | BigUint64Array): TensorSource => ({
   ...{ dtype, shape: [data.length], data },
 });
+
+function joined(...parts: readonly BigInt64Array[]): BigInt64Array {
+  const all = new BigInt64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
 
 function partsOf(state: BigInt64Array) {
   const size = Number(state[HEADER - 1]);
@@ -101,6 +113,14 @@ function placesAmong(keys: BigUint64Array, all: BigUint64Array): Uint32Array {
   });
 }
 
+/** Row 0, that of keys without one, then the rows at these places, by default all. */
+function withUnknown(rows: Float64Array, places?: Uint32Array): Uint32Array {
+  const all = new Uint32Array(1 + (places ?? rows).length);
+  if (places) for (let i = 0; i < places.length; i++) all[i + 1] = rows[places[i]];
+  else all.set(rows, 1);
+  return all;
+}
+
 /** The places, in the order of keys, of those whose row was updated in any of the tables. */
 export function changedPlaces(
   rows: Float64Array | Uint32Array,
@@ -108,8 +128,11 @@ export function changedPlaces(
   consumer: ChangeConsumer,
 ): Uint32Array {
   const changed = tables.map(({ attrs, memory }) => flagsOf(memory, attrs.shape[0]));
-  const places = Uint32Array.from(rows, (_, i) => i);
-  return places.filter((i) => changed.some((flags) => (flags[rows[i]] >> consumer) & 1));
+  const places = new Uint32Array(rows.length);
+  let count = 0;
+  for (let i = 0; i < rows.length; i++)
+    if (changed.some((flags) => (flags[rows[i]] >> consumer) & 1)) places[count++] = i;
+  return places.slice(0, count);
 }
 
 function flagsOf(memory: Memory, rows: number): Uint8Array {
@@ -135,11 +158,13 @@ async function removedSince(
 /** The keys that are in the first list only; both are in the order of slots. */
 function without(keys: BigUint64Array, others: BigUint64Array): BigUint64Array {
   const [a, b] = [wordsOf(keys), wordsOf(others)];
-  let j = 0;
-  return keys.filter((_, i) => {
+  const places = new Uint32Array(keys.length);
+  let count = 0;
+  for (let i = 0, j = 0; i < keys.length; i++) {
     while (j < others.length && compareKeys(b, j, a, i, SLOTS) < 0) j++;
-    return j === others.length || compareKeys(b, j, a, i, SLOTS) !== 0;
-  });
+    if (j === others.length || compareKeys(b, j, a, i, SLOTS) !== 0) places[count++] = i;
+  }
+  return keysAt(keys, places.subarray(0, count));
 }
 
 /**
@@ -158,12 +183,8 @@ export async function loadKeys(
   await optimizer?.readInto(scoresName(table), scores);
   if (numbers.length < HEADER || numbers[HEADER - 1] !== BigInt(keys.length))
     throw otherKeys(state, keys.length);
-  const whole = new BigInt64Array(numbers.length + 2 * keys.length);
-  whole.set(numbers.subarray(0, HEADER));
-  whole.set(signed(keys), HEADER);
-  whole.set(signed(scores), HEADER + keys.length);
-  whole.set(numbers.subarray(HEADER), HEADER + 2 * keys.length);
-  translation.restore(whole);
+  const [header, counters] = [numbers.subarray(0, HEADER), numbers.subarray(HEADER)];
+  translation.restore(joined(header, signed(keys), signed(scores), counters));
 }
 
 const signed = ({ buffer, byteOffset, length }: BigUint64Array) =>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "runtime/table_layout.h"
 
@@ -12,5 +14,8 @@ inline bool before_in_checkpoints(uint64_t a, uint64_t b) {
   const uint64_t x = a % kTableSlots, y = b % kTableSlots;
   return x != y ? x < y : a < b;
 }
+
+// Brings rows into the order of their keys, which are different. keys: of all rows.
+void order_for_checkpoints(std::span<const uint64_t> keys, std::vector<uint32_t>& rows);
 
 }  // namespace pairloom

@@ -310,17 +310,17 @@ std::vector<uint32_t> DynamicTable::ordered_rows() const {
   for (uint32_t row = 1; row <= numbers_.extent(); ++row) {
     if (!is_free(row)) rows.push_back(row);
   }
-  std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return before_in_checkpoints(keys_[a], keys_[b]); });
+  order_for_checkpoints({keys_.data(), keys_.size()}, rows);
   return rows;
 }
 
-std::vector<int64_t> DynamicTable::state() const {
+std::vector<int64_t> DynamicTable::state_of(std::span<const uint32_t> ordered) const {
   const Statistics& s = statistics_;
   std::vector<int64_t> state{int64_t(spec_.evict), int64_t(spec_.admit), int64_t(s.admitted), int64_t(s.evicted),
                              int64_t(s.lookups),   int64_t(s.hits),      int64_t(s.rejected), int64_t(size())};
-  const std::vector<uint32_t> rows = ordered_rows();
-  for (const uint32_t row : rows) state.push_back(int64_t(keys_[row]));
-  for (const uint32_t row : rows) state.push_back(int64_t(scores_.saved(scores_.get(row))));
+  state.reserve(state.size() + 2 * ordered.size());
+  for (const uint32_t row : ordered) state.push_back(int64_t(keys_[row]));
+  for (const uint32_t row : ordered) state.push_back(int64_t(scores_.saved(scores_.get(row))));
   admission_->save(state);
   return state;
 }

@@ -33,7 +33,7 @@ class DynamicTable : public Translation {
   void begin_step(uint64_t step, std::span<const uint64_t> outdated) override;
   void admit(std::span<const uint64_t> keys, std::span<uint64_t> rows, uint64_t step) override;
   void revert() override;
-  std::vector<int64_t> state() const override;
+  std::vector<int64_t> state() const override { return state_of(ordered_rows()); }
   void restore(std::span<const int64_t> state) override;
 
   // Rows of this memory get initial values when keys get the rows. It has all rows, or, at their places, those that are kept.
@@ -47,6 +47,8 @@ class DynamicTable : public Translation {
 
   // The rows in use, in the order of checkpoints of their keys.
   std::vector<uint32_t> ordered_rows() const;
+  // The state, given these rows.
+  std::vector<int64_t> state_of(std::span<const uint32_t> ordered) const;
   uint64_t key_of(uint32_t row) const { return keys_[row]; }
   uint64_t score_of(uint32_t row) const { return scores_.shown(scores_.get(row)); }
   uint64_t size() const { return index_.size(); }

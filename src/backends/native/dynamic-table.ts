@@ -7,6 +7,7 @@ import type {
   DynamicTranslation,
   KeysWithRows,
   Memory,
+  SavedTranslation,
   TableStatistics,
 } from "../backend.js";
 import {
@@ -53,6 +54,11 @@ export class NativeDynamicTable extends NativeTranslation implements DynamicTran
   keys(): KeysWithRows {
     const [keys, rows, scores] = this.addon.listKeys(this.handle);
     return { keys, rows, scores };
+  }
+
+  saved(): SavedTranslation {
+    const [state, rows] = this.addon.saveKeys(this.handle);
+    return { state, rows };
   }
 
   statistics(): TableStatistics {

@@ -8,6 +8,7 @@ import type {
   DynamicTranslation,
   KeysWithRows,
   Memory,
+  SavedTranslation,
   TableStatistics,
 } from "../backend.js";
 import { codeOfAdmission, codeOfEviction, initOfUnknown } from "../dynamic-spec.js";
@@ -102,6 +103,10 @@ export class ReferenceDynamicTable implements DynamicTranslation, ReferenceTrans
       rows: Float64Array.from(ordered, ({ row }) => row),
       scores: Float64Array.from(ordered, ({ score }) => this.scores.shown(score!)),
     };
+  }
+
+  saved(): SavedTranslation {
+    return { state: this.state(), rows: this.keys().rows };
   }
 
   statistics(): TableStatistics {
