@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { reasonOf } from "../make-directories.js";
-import { onDisk } from "./disk.js";
+import { makeDirectories } from "../make-directories.js";
+import { onDisk, onDiskSync } from "./disk.js";
 
 /** Syncs a directory, so that new names in it survive a power cut: a synced file is lost if its name is not synced. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -20,11 +20,7 @@ export async function syncDirectory(path: string): Promise<void> {
 /** Creates a directory and its missing parents, and syncs each new name. */
 export async function makeDirectory(path: string): Promise<void> {
   const directory = resolve(path);
-  const make = () =>
-    mkdir(directory, { recursive: true }).catch((error) => {
-      throw reasonOf(error);
-    });
-  const first = await onDisk("the directory cannot be created", path, make);
+  const first = onDiskSync("the directory cannot be created", path, () => makeDirectories(directory));
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length; made = dirname(made))
     await syncDirectory(dirname(made));
