@@ -6,6 +6,7 @@ import { chooseBackend } from "../backends/choose.js";
 import { findLatest } from "../checkpoint/index.js";
 import { resolveConfig } from "../config/config.js";
 import { prepareData } from "../data/index.js";
+import { MISSING_KEY } from "../graph/translation.js";
 import { trainerOf } from "../train/trainer-of.js";
 import { describeModel } from "./model.js";
 import { SavedTables, tableReports } from "./tables.js";
@@ -58,6 +59,9 @@ it.each([
       expect(score).toEqual(table.dynamic && prefixes.length === 1 ? expect.any(Number) : undefined);
       expect(vector).toEqual(await tables.rows(table, row, 1));
     }
+    const item = tables.tables.find(({ features }) => features[0].name === "item")!;
+    expect((await tables.find(item, "")).key).toBe(MISSING_KEY);
+    expect((await tables.find(item, "0")).key).toBe(0n);
     await tables.close();
     const reports = Object.entries(await tableReports(checkpoint, model, backend));
     expect(reports.map(([name]) => name)).toEqual(prefixes.map((prefix) => `${prefix}item`));

@@ -3,7 +3,7 @@ import type { Checkpoint, Tensors } from "../checkpoint/index.js";
 import { ExecutionError } from "../errors.js";
 import { canonicalCross } from "../features/canonical.js";
 import type { FittedBag, FittedFeature, FittedId } from "../features/fitted.js";
-import { compileId, vocabularyCache } from "../features/transform.js";
+import { compileId, missingId, vocabularyCache } from "../features/transform.js";
 import { showValue } from "../show-value.js";
 import { tableOf } from "../train/match-rows.js";
 import { memberNames, nameInMember } from "../train/members.js";
@@ -92,10 +92,7 @@ export class SavedTables {
 
   private idOf({ name, features }: SavedTable, text: string): number | bigint {
     if (features.length === 0) throw partOfTable(name);
-    const transform = compileId(features[0], vocabularyCache(this.model.features));
-    const bytes = Buffer.from(crossed(features[0], text));
-    const id =
-      transform.reads === "text" ? transform.encode(bytes, 0, bytes.length) : transform.encode(Number(text));
+    const id = this.encoded(features[0], crossed(features[0], text));
     if (typeof id === "bigint" || id >= 0) return id;
     throw new ExecutionError({
       what: "the table has no row for this value",
@@ -104,6 +101,16 @@ export class SavedTables {
       expected: `a value that the feature "${features[0].name}" accepts`,
       next: "Check the value; a cross needs a value for each of its columns, with commas between them.",
     });
+  }
+
+  /** The empty text is a missing value. */
+  private encoded(feature: FittedId | FittedBag, text: string): number | bigint {
+    if (text === "") return missingId(feature);
+    const transform = compileId(feature, vocabularyCache(this.model.features));
+    const bytes = Buffer.from(text);
+    return transform.reads === "text"
+      ? transform.encode(bytes, 0, bytes.length)
+      : transform.encode(Number(text));
   }
 }
 

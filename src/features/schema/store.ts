@@ -17,7 +17,7 @@ export const storeSchema = z.strictObject({
   /** Bytes of memory, such as "8GB", or a share of the table with its optimizer states, such as "25%". */
   memory: z
     .string()
-    .refine((size) => Number(SIZE.exec(size)?.[1]) > 0, 'a size such as "8GB", "500MiB" or "25%"'),
+    .refine((size) => Number(SIZE.exec(size)?.[1]) > 0, 'not a size such as "8GB", "500MiB" or "25%"'),
   /** A directory for the file with the other rows, on a fast disk; default the directory of the run. */
   path: z.string().min(1).optional(),
 });
