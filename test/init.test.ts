@@ -87,6 +87,7 @@ describe("a config that trains on the first try", () => {
       noEmit: true,
       skipLibCheck: true,
       target: ts.ScriptTarget.ES2023,
+      lib: ["lib.es2023.d.ts"],
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
       types: ["node"],

@@ -14,6 +14,9 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const world = mkdtempSync(join(tmpdir(), "pairloom-package-"));
 const tarballs = join(world, "tarballs");
 
+/** What npx starts, from the folder of a project. */
+const BIN = "node_modules/.bin/pairloom";
+
 interface Outcome {
   readonly status: number | null;
   readonly text: string;
@@ -111,7 +114,7 @@ describe.skipIf(!ready)(ready ? "the package" : `the package (skipped: ${reason}
     });
 
     it("trains from the command line", () => {
-      const text = succeed(folder, "npx", "pairloom", "train", "pairloom.config.ts", "--run", "trained");
+      const text = succeed(folder, BIN, "train", "pairloom.config.ts", "--run", "trained");
       expect(text).toContain("Device: native");
     });
 
@@ -147,8 +150,8 @@ console.log(JSON.stringify({ step: report.training.step, measured: evaluation.ro
       const path = join(folder, "node_modules", corePackage(thisPlatform()!), "package.json");
       const before = readFileSync(path, "utf8");
       writeFileSync(path, JSON.stringify({ ...JSON.parse(before), version: "0.0.9" }));
-      const { text } = run(folder, "npx", "pairloom", "doctor");
-      const { status, text: refused } = run(folder, "npx", "pairloom", "train", "pairloom.config.ts");
+      const { text } = run(folder, BIN, "doctor");
+      const { status, text: refused } = run(folder, BIN, "train", "pairloom.config.ts");
       writeFileSync(path, before);
       expect(inOneLine(text)).toMatch(
         /FAIL native core .*0\.0\.9.*remove the package and run `npx pairloom build-native`/,
@@ -187,9 +190,10 @@ export const long: RowOf<typeof config> = { user: "u1", price: 2, item: 3 };
         const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
         writeFileSync(join(folder, "package.json"), JSON.stringify({ ...manifest, type }));
         writeFileSync(join(folder, "typed.ts"), TYPED);
-        // Once: that the declarations need neither a newer library nor the types of Node.js.
-        const skipLibCheck = modules.moduleResolution !== "nodenext";
-        const given = { ...modules, skipLibCheck, target: "es2022", strict: true, noEmit: true, types: [] };
+        // Once: that the declarations need neither a newer library, nor that of browsers, nor the types of Node.js.
+        const skipLibCheck = type !== "module" || modules.module !== "nodenext";
+        const libraries = { target: "es2022", lib: ["es2022"], types: [] };
+        const given = { ...modules, ...libraries, skipLibCheck, strict: true, noEmit: true };
         const { options, errors } = ts.convertCompilerOptionsFromJson(given, folder);
         const program = ts.createProgram([join(folder, "typed.ts")], options);
         const texts = [...errors, ...ts.getPreEmitDiagnostics(program)].map(({ messageText }) =>
@@ -208,8 +212,9 @@ export const long: RowOf<typeof config> = { user: "u1", price: 2, item: 3 };
       join(folder, "load.mjs"),
       `import { load } from "pairloom/serve"; for (const _ of [1, 2]) await load("run").then((m) => m.predictOne({ user: "u1", price: 2 }));`,
     );
-    const train = ["npx", "pairloom", "train", "pairloom.config.ts", "--run", "run"] as const;
-    expect(succeed(folder, ...train)).toContain("Run `npx pairloom build-native` to build it.");
+    expect(succeed(folder, BIN, "train", "pairloom.config.ts", "--run", "run")).toContain(
+      "Run `npx pairloom build-native` to build it.",
+    );
     const warned = succeed(folder, process.execPath, "load.mjs");
     expect(warned.match(/PAIRLOOM_NO_NATIVE_CORE/g)).toHaveLength(1);
     // The clone has compiled the same sources: they are preprocessed, which needs every header, and its objects linked.
@@ -223,12 +228,10 @@ object="${join(root, "native/build")}/\${path#*/native/build/}"
 `;
     writeFileSync(launcher, script, { mode: 0o755 });
     const setting = `CMAKE_CXX_COMPILER_LAUNCHER=${launcher}`;
-    expect(succeed(folder, "env", setting, "npx", "pairloom", "build-native")).toContain(
+    expect(succeed(folder, "env", setting, BIN, "build-native")).toContain(
       join("native", "build", "pairloom.node"),
     );
-    expect(succeed(folder, "npx", "pairloom", "train", "pairloom.config.ts", "--run", "again")).toContain(
-      "Device: native",
-    );
+    expect(succeed(folder, BIN, "train", "pairloom.config.ts", "--run", "again")).toContain("Device: native");
     succeed(folder, "npm", "ci", "--no-audit", "--no-fund");
   }, 1_500_000);
 });

@@ -10,7 +10,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reportPage } from "../src/report/page/page.js";
 import type { ReportData } from "../src/report/report-data.js";
-import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
+import { cli, csv, makeWorld, measureCeilingsOnce, rows, smallConfig, type World } from "./cli-world.js";
 
 /** The report of runs of every kind, and of runs that lack something. */
 let world: World;
@@ -19,6 +19,7 @@ beforeAll(() => {
   world.write("rows.csv", csv(rows(1500)));
   world.write("valid.csv", csv(rows(200)));
   world.write("test.csv", csv(rows(300)));
+  return measureCeilingsOnce();
 });
 afterAll(() => world.remove());
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import type { ArgsDef } from "citty";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { COMMANDS } from "../../src/cli/main.js";
-import { type CliResult, cli, type World } from "../cli-world.js";
+import { type CliResult, cli, measureCeilingsOnce, type World } from "../cli-world.js";
 import { BLOCKS, PAGES, type Page, proseOf } from "./pages.js";
 import { commandsOf, type Words, wordsOf } from "./shell.js";
 import { makeDocsWorld, makePageWorld } from "./world.js";
@@ -13,6 +13,7 @@ const NEVER_RUN = ["bench", "watch", "build-native"];
 let world: World;
 beforeAll(async () => {
   world = await makeDocsWorld();
+  return measureCeilingsOnce();
 });
 afterAll(() => world.remove());
 
