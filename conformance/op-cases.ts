@@ -154,6 +154,33 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
       return s.pooled(s.apply(OPS.multiply, [entries, s.entries(n, sequence)], {}));
     });
   },
+  poolEntries: (s) => {
+    const { n, outer, outerBag, inner, innerBag } = nested(s);
+    return POOLINGS.map((pooling) => {
+      const pooled = s.apply(OPS.poolEntries, [s.entries(n, inner), innerBag, outerBag], { pooling });
+      return s.pooled(s.apply(OPS.multiply, [pooled, s.entries(n, outer)], {}));
+    });
+  },
+  spreadEntries: (s) => {
+    const { n, outer, outerBag, inner, innerBag } = nested(s);
+    return POOLINGS.map((pooling) => {
+      const spread = s.apply(OPS.spreadEntries, [s.entries(n, outer), outerBag, innerBag], { pooling });
+      return s.pooled(s.apply(OPS.multiply, [spread, s.entries(n, inner)], {}));
+    });
+  },
+  concatEntries: (s) => {
+    const { n, left, right, both, bags, prefix } = joined(s);
+    const operands = [s.entries(n, left), bags[0], s.entries(n, right), bags[1], bags[2]];
+    const x = s.apply(OPS.concatEntries, operands, { prefix });
+    return [s.pooled(s.apply(OPS.multiply, [x, s.entries(n, both)], {}))];
+  },
+  splitEntries: (s) => {
+    const { n, left, right, both, bags, prefix } = joined(s);
+    const parts = s.applyAll(OPS.splitEntries, [s.entries(n, both), bags[2], bags[0], bags[1]], { prefix });
+    return parts.map((part, i) =>
+      s.pooled(s.apply(OPS.multiply, [part, s.entries(n, [left, right][i])], {})),
+    );
+  },
 
   quantizedEmbedding: (s) => {
     const [rows, dim] = [s.size(), s.size()];
@@ -575,6 +602,19 @@ function interaction(s: Scene) {
 }
 
 /** A sequence, and places in its rows. */
+function nested(s: Scene) {
+  const [n, outer] = [s.size(), s.sequence()];
+  const { bag: innerBag, sequence: inner } = s.within(outer);
+  return { n, outer, outerBag: s.entryIds(s.size(), outer), inner, innerBag };
+}
+
+function joined(s: Scene) {
+  const [n, left, right] = [s.size(), s.sequence(), s.sequence()];
+  const both = s.joined(left, right);
+  const bags = [left, right, both].map((sequence) => s.entryIds(s.size(), sequence));
+  return { n, left, right, both, bags, prefix: s.pick(0, 1, 3, 9) };
+}
+
 function placed(s: Scene) {
   const sequence = s.sequence();
   return { sequence, bag: s.entryIds(s.size(), sequence), places: s.places(s.size()) };

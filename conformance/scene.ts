@@ -155,6 +155,24 @@ export class Scene {
     return this.apply(OPS.embedEntries, [table, this.entryIds(distinct, sequence)], {});
   }
 
+  /** Ids within the entries of a sequence, as a sequence of their own: the bag with the place of each id's entry, or of none. */
+  within({ lengths }: Sequence): { bag: Tensor; sequence: Sequence } {
+    const sequence = this.sequence();
+    const places = sequence.lengths.flatMap((count, b) =>
+      Array.from({ length: count }, () => this.pick(0, 0, 0, -1, 0.5) + this.below(lengths[b] + 1)),
+    );
+    const column = { ...this.bagColumn(3, sequence.lengths), weights: Float32Array.from(places) };
+    const bag = this.input({ dtype: "ids", shape: ["B"], entries: sequence.entries }, 3, column);
+    return { bag, sequence };
+  }
+
+  /** A sequence with about as many entries in each row as two others have together. */
+  joined(a: Sequence, b: Sequence): Sequence {
+    const more = this.pick(0, 0, 1, -1);
+    const lengths = a.lengths.map((length, i) => Math.max(0, length + b.lengths[i] + more));
+    return { entries: `L:${this.name("s")}`, lengths };
+  }
+
   private lengths(): number[] {
     return Array.from({ length: this.rows }, () => this.below(6));
   }

@@ -42,6 +42,7 @@ const FEATURES: readonly Json[] = [
   { kind: "sequence", name: "clicked_shops", sequence: "clicks", hash: 50 },
   { kind: "sequence", name: "clicked_prices", sequence: "clicks", number: { normalize: "log" } },
   { kind: "ages", name: "clicked_ages", sequence: "clicks", column: "times", time: "now", dim: 2 },
+  { kind: "entryBags", name: "clicked_tags", sequence: "clicks", hash: 50, dim: 2 },
   { kind: "sequence", name: "viewed", hash: 50, embedding: "wide_id", dim: 3 },
 ];
 
@@ -57,10 +58,12 @@ const TABLES: readonly Json[] = [
   { hash: { size: 40, combine: "multiply" } },
 ];
 
+const IN_ENTRIES = ["sequence", "entryBags"];
+
 /** The features, with tables of a random kind. Those that share a table have the same, and sequences have single ones. */
 export function withRandomTables(g: Generate): Json[] {
   const tableOf = ({ embedding, name }: Json) => embedding ?? name;
-  const single = new Set(FEATURES.filter(({ kind }) => kind === "sequence").map(tableOf));
+  const single = new Set(FEATURES.filter(({ kind }) => IN_ENTRIES.includes(kind as string)).map(tableOf));
   const tables = new Map<unknown, Json>();
   return FEATURES.map(({ hash, ...feature }) => {
     if (hash === undefined) return feature;
@@ -78,6 +81,7 @@ const COMPARED: readonly Json[] = [
   { query: ["item"], columns: ["clicked", "clicked_shops"] },
   { query: ["wide_id"], columns: ["viewed"] },
   { query: ["user"], columns: ["clicked", "clicked_prices", "clicked_ages"] },
+  { query: ["user"], columns: ["clicked", "clicked_tags"] },
   { query: ["price"], columns: ["clicked"] },
 ];
 
@@ -96,9 +100,9 @@ function sequences(g: Generate, compared = COMPARED): Json {
   return maybe(g, "sequences", () => Array.from({ length: pick(g, 1, 2) }, encoder));
 }
 
-/** Mostly embedded features, sometimes any. */
+/** Mostly embedded features, sometimes any that groups may have, and some that they may not. */
 function group(g: Generate): string[] {
-  const names = FEATURES.map(({ name }) => name as string);
+  const names = FEATURES.filter(({ kind }) => kind !== "entryBags").map(({ name }) => name as string);
   const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "weight", "angle", "profile"];
   const from = pick(g, likely, likely, names);
   return g(() => fc.subarray(from, { minLength: 1 }));

@@ -116,11 +116,29 @@ class HazardCheck {
     }
   }
 
+  bool has_bags(const Instruction& ins) const {
+    return std::count_if(ins.operands.begin(), ins.operands.end(),
+                         [&](const Operand& operand) { return is_bag(p_.buffer(operand).dtype); }) > 1;
+  }
+
+  // Of several sequences: the entries are, in order, those of the bags.
+  void check_paired_sequences(const Instruction& ins) const {
+    std::vector<uint32_t> bags, entries;
+    for (const Operand& operand : ins.operands) {
+      const Buffer& buffer = p_.buffer(operand);
+      if (is_bag(buffer.dtype)) bags.push_back(sequence_of_[operand.buffer]);
+      if (buffer.space == Space::kEntries) entries.push_back(p_.sequence_of(buffer.name));
+    }
+    const bool known = std::find(bags.begin(), bags.end(), kNoSequence) == bags.end();
+    if (!known || bags != entries) refuse("entries are not those of their bag", "");
+  }
+
   // Bags say which entries are whose: where there are entries, these must be of the sequence of their bag.
   void check_sequences(const Instruction& ins, const Stage& stage) const {
     const Rule& rule = *find_rule(ins.opcode);
     if (rule.entries == Entries::kNone || rule.entries == Entries::kRows) return;
     uint32_t bags = stage.kind == StageKind::kEntries ? stage.sequence : kNoSequence;
+    if (stage.kind == StageKind::kTile && has_bags(ins)) return check_paired_sequences(ins);
     const bool in_pairs = !is_tiled(stage.kind);  // each bag is followed by its entries
     for (const Operand& operand : ins.operands) {
       const Buffer& buffer = p_.buffer(operand);

@@ -112,6 +112,10 @@ enum class Opcode : uint32_t {
   kLogisticNoise = 174,
   kGatherEntries = 175,
   kScatterEntries = 176,
+  kPoolEntries = 177,
+  kSpreadEntries = 178,
+  kConcatEntries = 179,
+  kSplitEntries = 180,
 };
 
 }  // namespace pairloom

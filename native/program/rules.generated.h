@@ -324,6 +324,18 @@ inline constexpr Rule kRules[] = {
     {Opcode::kScatterEntries, "scatterEntries", Execution::kRowwise, Placement::kTile, false, Entries::kChunks,
      "y:batch[*] places:batch[*] bag:samples -> out:entry[n]",
      "fromLast:flag"},
+    {Opcode::kPoolEntries, "poolEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "x:entries[n] inner:samples outer:bag -> out:entries[n]",
+     "pooling"},
+    {Opcode::kSpreadEntries, "spreadEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "y:entries[n] outer:bag inner:samples -> out:entries[n]",
+     "pooling"},
+    {Opcode::kConcatEntries, "concatEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "left:entries[n] bag right:entries[n] bag bag -> out:entries[n]",
+     "prefix:count"},
+    {Opcode::kSplitEntries, "splitEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
+     "x:entries[n] bag bag bag -> left:entries[n] right:entries[n]",
+     "prefix:count"},
 };
 
 }  // namespace pairloom

@@ -1,10 +1,7 @@
 import { ConfigError } from "../errors.js";
-import type { FeatureInfo } from "../models/model.js";
+import { type FeatureInfo, sequenceOf } from "../models/model.js";
 import { factsOf } from "../train/step/loss/index.js";
 import type { TrainConfig } from "../train/train-config.js";
-
-const sequenceOf = (feature: FeatureInfo): string | undefined =>
-  feature.kind === "number" ? undefined : feature.sequence;
 
 /** Masked features exist, do not say which rows are compared, and are whole sequences if they are of one. */
 export function checkSampleMask(

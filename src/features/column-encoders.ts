@@ -105,14 +105,14 @@ function unknownRow({ mapping }: FittedId | FittedBag): number | null {
 
 function encodeBags(feature: FittedBag, layout: Layout, vocabularies: VocabularyCache): EncodeColumn {
   const index = layout.bags.indexOf(feature.name);
-  const { missing, maxLength = Number.POSITIVE_INFINITY } = feature;
+  const { missing, maxLength = Number.POSITIVE_INFINITY, within } = feature;
   const wide = layout.wideBags.includes(feature.name);
   const ofBag = (id: number | bigint) => (wide ? BigInt(id) : id);
   const standIn = typeof missing === "string" ? undefined : ofBag(idOf(missing));
   const idsOf = elementIds(feature, wide, vocabularies);
   const unknownId = unknownRow(feature);
   const unknown = unknownId === null ? null : ofBag(unknownId);
-  return (column, rows, { bags, absences }, refusals) => {
+  return (column, rows, { bags, absences, sequences }, refusals) => {
     const lists = column as RawLists;
     const bag = bags[index];
     bag.reserve(lists.elements.rows);
@@ -126,6 +126,10 @@ function encodeBags(feature: FittedBag, layout: Layout, vocabularies: Vocabulary
       if (unknown !== null && bag.values.subarray(start, bag.length).includes(unknown as never))
         absences.mark(feature.name, r, "unknown");
       if (standIn !== undefined && bag.length === start) bag.push(standIn);
+      if (within) {
+        if (!sequences.agrees(within.sequence, r, lists.entries!(r))) refusals.mark(r, Refusal.misaligned);
+        sequences.cut(feature.name, r, lists.cut!(r));
+      }
       bag.ends[r] = bag.length;
     }
   };

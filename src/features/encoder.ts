@@ -147,7 +147,7 @@ function batchOf(cells: Cells, encoders: readonly ColumnEncoder[], read: CellRea
 }
 
 function inputForm({ as, separator }: Input): CellForm {
-  if (as === "texts") return { as: "list", of: "other", separator };
+  if (as === "texts" || as === "lists") return { as: "list", of: "other", separator };
   return { as: as === "text" ? "other" : as };
 }
 

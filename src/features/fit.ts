@@ -273,6 +273,7 @@ function fitBag(
     ...(feature.sequence !== undefined && {
       sequence: { name: feature.sequence, ...entryPart(feature, plan, statistics) },
     }),
+    ...(feature.within && { within: feature.within }),
   };
   const { missing } = feature;
   return { ...bag, missing: typeof missing === "object" ? standIn(bag, missing.value, fitted) : missing };

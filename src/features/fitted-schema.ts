@@ -154,6 +154,7 @@ const featureSchema = z.discriminatedUnion("kind", [
         number: z.strictObject({ transform: transformSchema, missing: z.number(), nonFinite }).optional(),
       })
       .optional(),
+    within: z.strictObject({ sequence: text, max: size.optional() }).optional(),
   }),
   z.strictObject({
     kind: z.literal("number"),

@@ -152,6 +152,11 @@ export interface FittedBag extends FittedTable {
     /** Set if the entries have numbers, as weights of ids that are all 0. */
     readonly number?: EntryNumber;
   };
+  /**
+   * Set if the ids are within the entries of a sequence, of which the last `max` are kept: the weight of an id is the place of its
+   * entry among these.
+   */
+  readonly within?: { readonly sequence: string; readonly max?: number };
 }
 
 /** How a raw number becomes that of the model. */
@@ -162,8 +167,8 @@ export type EntryNumber = Pick<FittedNumber, "transform" | "nonFinite"> & {
 
 /** True if the ids of the feature have weights. */
 export function hasWeights(feature: FittedFeature): boolean {
-  const isNumbers = feature.kind === "ids" && feature.sequence?.number !== undefined;
-  return feature.reading.weighted === true || isNumbers;
+  const { sequence = undefined, within = undefined } = feature.kind === "ids" ? feature : {};
+  return feature.reading.weighted === true || sequence?.number !== undefined || within !== undefined;
 }
 
 /** The id of a missing value, of a missing entry of a sequence, or of a bag without ids; else what becomes of them. */

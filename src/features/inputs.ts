@@ -11,10 +11,13 @@ import { isList, numberValue } from "./values.js";
 export type Input = InputOrigin & {
   /**
    * `texts`: a list of canonical texts, from a list, a map (as `key:value`, or of maps as `key^inner:value,…`), a text
-   * split at `separator`, or a single value. `time`: milliseconds since 1970.
+   * split at `separator`, or a single value. `lists`: a list of lists of canonical texts, missing ones left out. `time`: milliseconds
+   * since 1970.
    */
-  readonly as: "number" | "text" | "texts" | "time";
+  readonly as: "number" | "text" | "texts" | "lists" | "time";
   readonly separator: string;
+  /** With `lists`: separates the elements of an inner list given as text. */
+  readonly inner?: string;
   /** With `time`: what numbers are. */
   readonly unit?: "seconds" | "milliseconds";
 };
@@ -27,7 +30,7 @@ type InputOrigin =
  * The value of an input in one row; `undefined` if it is missing. Missing elements of `texts` become empty texts, so
  * that the other elements keep their positions.
  */
-export type InputValue = number | string | readonly string[] | undefined;
+export type InputValue = number | string | readonly string[] | readonly (readonly string[])[] | undefined;
 
 export function inputOf(source: InputSource, as: Input["as"], separator: string): Input {
   if (typeof source === "string") return { column: source, as, separator };
@@ -42,7 +45,12 @@ export class Refused {
 }
 
 /** Converts a raw value from JavaScript or DuckDB to the value that a derived feature reads. */
-export function inputReader({ as, separator, unit }: Input): (value: unknown) => InputValue | Refused {
+export function inputReader({
+  as,
+  separator,
+  inner = separator,
+  unit,
+}: Input): (value: unknown) => InputValue | Refused {
   switch (as) {
     case "number":
       return numberValue;
@@ -50,6 +58,8 @@ export function inputReader({ as, separator, unit }: Input): (value: unknown) =>
       return (value) => orRefused(canonicalText(value));
     case "texts":
       return (value) => textsOf(value, separator);
+    case "lists":
+      return (value) => listsOf(value, separator, inner);
     case "time":
       return (value) => timeOf(value, unit);
   }
@@ -73,6 +83,29 @@ function textsOf(value: unknown, separator: string): readonly string[] | undefin
   if (hasRepeatedKey(entries)) return repeatedKey;
   const texts = entries.map(([key, item]) => entryText(key, item));
   return texts.find((text) => text instanceof Refused) ?? (texts as string[]);
+}
+
+/** A list of lists, also as JSON, or a text with entries between separators, each with elements between `inner`. */
+function listsOf(
+  value: unknown,
+  separator: string,
+  inner: string,
+): readonly (readonly string[])[] | undefined | Refused {
+  if (value === undefined || value === null || value === "") return undefined;
+  const given = typeof value === "string" ? (jsonList(value) ?? value.split(separator)) : value;
+  const lists = (isList(given) ? Array.from(given) : [given]).map((entry) => textsOf(entry, inner) ?? []);
+  const refused = lists.find((list) => list instanceof Refused);
+  return refused ?? (lists as (readonly string[])[]).map((list) => list.filter((text) => text !== ""));
+}
+
+function jsonList(text: string): readonly unknown[] | undefined {
+  if (!text.startsWith("[")) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An entry of a map as `key:value`, of a map of maps as `key^inner:value,inner:value`. */

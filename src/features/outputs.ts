@@ -29,6 +29,7 @@ export function featureValues(
   }
   if (TEXT_MAPPINGS.has(feature.mapping.kind)) {
     if (feature.kind === "id") return raw;
+    if (feature.within) return raw.map((lists) => (lists as readonly unknown[][] | undefined)?.flat());
     const { separator = ",", weighted } = feature.reading;
     return raw.map((value) =>
       weighted ? weightedIds(value, separator)?.map(({ id }) => id) : listValue(value, separator),

@@ -28,7 +28,9 @@ export interface RawLists {
   readonly weightOf?: (row: number, i: number) => number;
   /** Why a row has no list: `missing` or `wrongType`; 0 if it has one. */
   absence(row: number): 0 | RefusalCode;
-  /** How many elements before the first one the source has left out. Absent: none. */
+  /** Of ids within the entries of a sequence, the number of entries, those that are left out included. */
+  entries?(row: number): number;
+  /** How many elements, or entries, before the first one are left out. Absent: none. */
   cut?(row: number): number;
   values(): readonly unknown[];
 }

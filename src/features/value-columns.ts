@@ -9,11 +9,9 @@ import { asArray, isList, isNaNValue, listValue, numberValue, textsValue, vector
 import { weightedIds } from "./weighted.js";
 
 /** Reads JavaScript values for a feature, one per row. */
-export function compileValues({
-  kind,
-  width,
-  reading,
-}: FittedFeature): (values: ArrayLike<unknown>) => RawColumn {
+export function compileValues(feature: FittedFeature): (values: ArrayLike<unknown>) => RawColumn {
+  const { kind, width, reading } = feature;
+  if (kind === "ids" && feature.within) return nestedLists(feature.within, reading.as === "integer");
   const { as, separator = ",", weighted } = reading;
   const nanIsMissing = as === "integer";
   if (weighted) return (values) => weightedLists(asArray(values), separator, nanIsMissing);
@@ -114,6 +112,26 @@ function weightedLists(raw: readonly unknown[], separator: string, nanIsMissing:
   const ids = lists.map((list) => list?.map(({ id }) => id));
   const weights = lists.flatMap((list) => list?.map(({ weight }) => numberValue(weight) ?? Number.NaN) ?? []);
   return new ValueLists(raw, ids, nanIsMissing, weights);
+}
+
+/** Lists of lists: the ids of the newest `max` inner ones, weighted by the places of these. */
+function nestedLists(
+  { max = Number.POSITIVE_INFINITY }: { readonly max?: number },
+  nanIsMissing: boolean,
+): (values: ArrayLike<unknown>) => RawLists {
+  return (values) => {
+    const raw = asArray(values) as readonly (readonly (readonly string[])[] | undefined)[];
+    const kept = raw.map((lists) => lists && (max < lists.length ? lists.slice(-max) : lists));
+    const places = kept.flatMap((lists) => lists?.flatMap((list, place) => list.map(() => place)) ?? []);
+    const ids = new ValueLists(
+      raw,
+      kept.map((lists) => lists?.flat()),
+      nanIsMissing,
+      places,
+    );
+    const entries = (row: number): number => raw[row]?.length ?? 0;
+    return Object.assign(ids, { entries, cut: (row: number) => entries(row) - (kept[row]?.length ?? 0) });
+  };
 }
 
 /** The id of a numeric value; `undefined` if it is missing. */

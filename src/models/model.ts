@@ -10,6 +10,7 @@ import { type CategoricalFeature, embedSequence, join } from "../layers/embeddin
 import type { Scope } from "../layers/scope.js";
 import type { Sequence } from "../layers/target-attention.js";
 import { entryWeights } from "../ops/entry-weights.js";
+import { poolEntries } from "../ops/pool-entries.js";
 import { input } from "../ops/sources.js";
 
 /** What a model knows about a feature: its kind and sizes. */
@@ -21,6 +22,8 @@ export type FeatureInfo = (
       readonly sequence?: string;
       /** Its entries have numbers, as weights of the ids. */
       readonly numbers?: true;
+      /** Of a bag whose ids are within the entries of a sequence: its name. The weights are the places of the entries. */
+      readonly within?: string;
     })
   | NumberFeature
 ) & {
@@ -84,14 +87,31 @@ function otherSequence(feature: EmbeddedFeature, first: EmbeddedFeature, where: 
   return new ConfigError({
     what: "the columns are of different sequences, so that their entries do not belong together",
     where,
-    got: `"${feature.name}", of the sequence "${feature.sequence}"`,
-    expected: `a column of "${first.sequence}", as "${first.name}" is`,
+    got: `"${feature.name}", of the sequence "${sequenceOf(feature)}"`,
+    expected: `a column of "${sequenceOf(first)}", as "${first.name}" is`,
     next: "Give both features the same sequence, or use two encoders.",
   });
 }
 
-/** Entries of sequences, and of lists whose vectors are products, are looked up one by one. */
-function entriesPart({ kind, name, sequence, composition }: EmbeddedFeature): { entries?: Entries } {
+function severalOnly(feature: EmbeddedFeature, where: string): ConfigError {
+  return new ConfigError({
+    what: "the columns do not say how many entries a row has",
+    where,
+    got: `"${feature.name}", which has several ids in an entry`,
+    expected: `a column of "${feature.within}" with one value in each entry, too`,
+    next: 'Add a feature of kind "sequence" of this sequence to the columns, such as the ids of its items.',
+  });
+}
+
+/** The sequence that a feature is a column of. */
+export function sequenceOf(feature: FeatureInfo): string | undefined {
+  return feature.kind === "number" ? undefined : (feature.sequence ?? feature.within);
+}
+
+/** Entries of sequences, ids within them, and entries of lists whose vectors are products, are looked up one by one. */
+function entriesPart(feature: EmbeddedFeature): { entries?: Entries } {
+  const { kind, name, sequence, within, composition } = feature;
+  if (within !== undefined) return { entries: `L:${within}/${name}` };
   const entries = sequence ?? (kind === "ids" && composition === "multiply" ? name : undefined);
   return entries === undefined ? {} : { entries: `L:${entries}` };
 }
@@ -227,20 +247,27 @@ export class ModelFeatures {
    */
   sequence(names: readonly string[], path: string, defaultDim: number, suffix = ""): Sequence {
     const columns = names.map((name, i) => this.column(name, `${path}[${i}]`));
-    const odd = columns.findIndex(({ sequence }) => sequence !== columns[0].sequence);
+    const odd = columns.findIndex((column) => sequenceOf(column) !== sequenceOf(columns[0]));
     if (odd >= 0) throw otherSequence(columns[odd], columns[0], `${path}[${odd}]`);
+    const single = columns.find(({ within }) => within === undefined);
+    if (!single) throw severalOnly(columns[0], path);
+    const bag = this.input(single);
     const tables = this.scope.child(`embeddings${suffix}`);
-    const parts = columns.map((feature) =>
-      feature.numbers
-        ? this.scope.apply(entryWeights, [this.input(feature)], {})[0]
-        : embedSequence(tables, this.input(feature), feature, feature.dim ?? defaultDim),
-    );
-    return { bag: this.input(columns[0]), entries: join(this.scope, parts) };
+    const parts = columns.map((feature) => {
+      const own = this.input(feature);
+      if (feature.numbers) return this.scope.apply(entryWeights, [own], {})[0];
+      const embedded = embedSequence(tables, own, feature, feature.dim ?? defaultDim);
+      const { within, pooling = "sum" } = feature;
+      return within === undefined
+        ? embedded
+        : this.scope.apply(poolEntries, [embedded, own, bag], { pooling })[0];
+    });
+    return { bag, entries: join(this.scope, parts) };
   }
 
   private column(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
-    if (feature.kind !== "number" && feature.sequence !== undefined) return feature;
+    if (feature.kind !== "number" && sequenceOf(feature) !== undefined) return feature;
     throw new ConfigError({
       what: `"${name}" is not a sequence`,
       where: path,
@@ -262,12 +289,14 @@ export class ModelFeatures {
 
   private categorical(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
-    if (feature.kind !== "number" && !feature.numbers) return feature;
+    if (feature.kind !== "number" && !feature.numbers && feature.within === undefined) return feature;
     throw new ConfigError({
       what: `"${name}" has no embedding`,
       where: path,
       got:
-        feature.kind === "number" ? "a plain number" : "the numbers of a sequence, for encoders of sequences",
+        feature.kind === "number"
+          ? "a plain number"
+          : `the ${feature.numbers ? "numbers" : "bags"} of a sequence, for encoders of sequences`,
       expected: 'a feature of kind "id" or "ids", or a number with boundaries or a denseEmbedding',
       next: `Give "${name}" boundaries or a denseEmbedding, or move it to a group of numbers.`,
     });

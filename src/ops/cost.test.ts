@@ -72,6 +72,29 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
     { shapes: [[12, 3], [B, 3, 2], [12], [12, 2]], attributes: [0], flops: 144, elements: [36, 30, 12, 24] },
   ],
   segmentOuter: [{ shapes: [[12, 3], [12, 2], [12], [B, 3, 2]], flops: 144, elements: [36, 24, 12, 30] }],
+  // 12 entries within 7, and joined with 7.
+  poolEntries: [
+    { shapes: [[12, 3], [12], [7], [7, 3]], attributes: [1], flops: 36, elements: [36, 12, 7, 21] },
+  ],
+  spreadEntries: [
+    { shapes: [[7, 3], [7], [12], [12, 3]], attributes: [1], flops: 36, elements: [21, 7, 12, 36] },
+  ],
+  concatEntries: [
+    {
+      shapes: [[12, 3], [12], [7, 3], [7], [19], [19, 3]],
+      attributes: [0],
+      flops: 0,
+      elements: [36, 12, 21, 7, 19, 57],
+    },
+  ],
+  splitEntries: [
+    {
+      shapes: [[19, 3], [19], [12], [7], [12, 3], [7, 3]],
+      attributes: [0],
+      flops: 0,
+      elements: [57, 19, 12, 7, 36, 21],
+    },
+  ],
   // Two places of each row in entries of 3.
   gatherEntries: [
     { shapes: [[12, 3], [B, 2], [12], [B, 2, 3]], attributes: [0], flops: 0, elements: [36, 10, 12, 30] },

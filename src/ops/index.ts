@@ -16,6 +16,7 @@ import {
   compressedInteractionGradWeight,
 } from "./compressed-interaction.js";
 import { concat, slice } from "./concat.js";
+import { concatEntries, splitEntries } from "./concat-entries.js";
 import { constantRows } from "./constant-rows.js";
 import { dotInteraction, dotInteractionGrad } from "./dot-interaction.js";
 import { dropout } from "./dropout.js";
@@ -35,6 +36,7 @@ import { linear, linearGradInput, linearGradWeight } from "./linear.js";
 import { logisticNoise } from "./logistic-noise.js";
 import { batchMean, batchMeanGrad, sigmoidCrossEntropy, sigmoidCrossEntropyGrad } from "./loss.js";
 import { adadelta, adagrad, adam, momentum, movingAverage, rmsprop, sgd } from "./optimizers.js";
+import { poolEntries, spreadEntries } from "./pool-entries.js";
 import { quantizedEmbedding, quantizedEmbeddingBag } from "./quantized-embedding.js";
 import { reshape } from "./reshape.js";
 import { rightClass } from "./right-class.js";
@@ -135,6 +137,10 @@ export const OPS = {
   segmentSoftmaxGrad,
   segmentAttention,
   segmentAttentionGrad,
+  concatEntries,
+  splitEntries,
+  poolEntries,
+  spreadEntries,
   segmentMax,
   segmentMaxGrad,
   segmentMatmul,

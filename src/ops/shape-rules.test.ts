@@ -12,6 +12,9 @@ interface Refusal {
 const ids: TensorType = { dtype: "id", shape: ["B"] };
 const bag: TensorType = { dtype: "ids", shape: ["B"] };
 const history: TensorType = { dtype: "ids", shape: ["B"], entries: "L:history" };
+const orders: TensorType = { dtype: "ids", shape: ["B"], entries: "L:orders" };
+const visits: TensorType = { dtype: "ids", shape: ["B"], entries: "L:visits" };
+const ofOrders: TensorType = { dtype: "fp32", shape: ["L:orders", 4] };
 const entries: TensorType = { dtype: "fp32", shape: ["L:history", 4] };
 const scores: TensorType = { dtype: "fp32", shape: ["L:history", 1] };
 const column = fp32("B", 1);
@@ -81,6 +84,30 @@ const REFUSALS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Ref
     { operands: [entries, fp32("B", 4, 3), bag], attrs: { transpose: false } },
   ],
   segmentOuter: [{ operands: [entries, scores, bag] }, { operands: [fp32("B", 4), scores, history] }],
+  poolEntries: [
+    { operands: [entries, history, history], attrs: { pooling: "sum" } },
+    { operands: [entries, bag, orders], attrs: { pooling: "sum" } },
+    { operands: [entries, history, bag], attrs: { pooling: "mean" } },
+    { operands: [entries, orders, history], attrs: { pooling: "mean" } },
+  ],
+  spreadEntries: [
+    { operands: [entries, history, history], attrs: { pooling: "sum" } },
+    { operands: [entries, history, bag], attrs: { pooling: "sum" } },
+    { operands: [entries, orders, history], attrs: { pooling: "mean" } },
+  ],
+  concatEntries: [
+    { operands: [entries, history, entries, history, orders], attrs: { prefix: 0 } },
+    { operands: [entries, history, ofOrders, orders, orders], attrs: { prefix: 0 } },
+    { operands: [entries, history, ofOrders, orders, bag], attrs: { prefix: 0 } },
+    { operands: [scores, history, ofOrders, orders, visits], attrs: { prefix: 1 } },
+    { operands: [entries, orders, ofOrders, history, visits], attrs: { prefix: 1 } },
+  ],
+  splitEntries: [
+    { operands: [entries, history, orders, history], attrs: { prefix: 0 } },
+    { operands: [entries, history, orders, orders], attrs: { prefix: 0 } },
+    { operands: [entries, orders, visits, history], attrs: { prefix: 0 } },
+    { operands: [entries, history, orders, bag], attrs: { prefix: 1 } },
+  ],
   gatherEntries: [
     { operands: [entries, fp32("B", 2), bag], attrs: { from: "first" } },
     { operands: [entries, fp32(2), history], attrs: { from: "first" } },

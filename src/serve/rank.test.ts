@@ -31,9 +31,10 @@ const FEATURES = [
   { kind: "sequence", name: "shops", sequence: "clicks", hash: 9 },
   { kind: "sequence", name: "prices", sequence: "clicks", number: {} },
   { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now", buckets: 5 },
+  { kind: "entryBags", name: "within", sequence: "clicks", hash: 20, pooling: "mean" },
   { kind: "sequence", name: "keys", embedding: "key", dynamic: { capacity: 20 } },
 ];
-const HISTORIES = ["clicked", "shops", "keys", "prices", "times"];
+const HISTORIES = ["clicked", "shops", "keys", "prices", "times", "within"];
 const COLUMNS = [
   "user",
   "item",
@@ -55,7 +56,7 @@ const sequences = [
   {
     kind: "din",
     query: ["item", "user"],
-    columns: ["clicked", "shops", "prices", "ages"],
+    columns: ["clicked", "shops", "prices", "ages", "within"],
     mlp: { hiddenUnits: [3] },
   },
   { kind: "dotAttention", query: ["owner"], columns: ["keys"] },
@@ -151,6 +152,7 @@ const rowArbitrary = fc.record({
   shops: fc.array(id, { minLength: 4, maxLength: 4 }),
   prices: fc.array(number, { minLength: 4, maxLength: 4 }),
   times: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 4, maxLength: 4 }),
+  within: fc.array(fc.array(id, { maxLength: 3 }), { minLength: 4, maxLength: 4 }),
   now: fc.integer({ min: 9, max: 20 }),
   keys: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 6 }),
 });
@@ -223,6 +225,7 @@ it("reads histories of any length, one after the other", () => {
       keys: history,
       prices: history,
       times: history,
+      within: history.map((i) => [i, 3]),
     };
     const items = [1, 2, 3].map((item) => ({ ...ROW, ...shared, item }));
     const scores = predictor.predict(items);
@@ -249,6 +252,7 @@ const ROW: Row = {
   times: [],
   now: 3,
   keys: [1],
+  within: [],
 };
 const { user, price, ...REST } = ROW;
 const fm = predictorOf({ kind: "fm", features: EMBEDDED, embeddingDim: 2 });

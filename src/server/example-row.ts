@@ -26,6 +26,7 @@ const INPUT_VALUES: Readonly<Record<Input["as"], unknown>> = {
   number: 1,
   text: 1,
   texts: [1],
+  lists: [[1]],
   time: "2024-06-01",
 };
 

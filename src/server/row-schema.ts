@@ -28,6 +28,7 @@ const INPUTS: Readonly<Record<Input["as"], string>> = {
   number: "a number",
   text: "an id or text",
   texts: "a list of ids or texts, a text with several, or a map",
+  lists: "a list of lists of ids, or a text with several",
   time: "a time",
 };
 

@@ -30,13 +30,15 @@ export function fittedFeatureInfos({ features }: FittedFeatures): FeatureInfo[] 
           ...info,
           kind: "ids",
           pooling: feature.pooling,
-          ...sequencePart(feature.sequence?.name, feature.sequence?.number),
+          ...sequencePart(feature.sequence?.name, feature.sequence?.number, feature.within?.sequence),
         };
   });
 }
 
-const sequencePart = (sequence: string | undefined, number: object | undefined) =>
-  sequence !== undefined && { sequence, ...(number && { numbers: true as const }) };
+const sequencePart = (sequence: string | undefined, number?: object, within?: string) => ({
+  ...(sequence !== undefined && { sequence, ...(number && { numbers: true as const }) }),
+  ...(within !== undefined && { within }),
+});
 
 /**
  * The same before any data has been read. Enough to check a model's groups and dims at once instead of after reading the
@@ -67,7 +69,12 @@ export function configuredFeatureInfos(
       initializer: initializerOf(feature.initializer),
     };
     return feature.kind === "ids"
-      ? { ...info, kind: "ids", pooling: feature.pooling, ...sequencePart(feature.sequence, feature.number) }
+      ? {
+          ...info,
+          kind: "ids",
+          pooling: feature.pooling,
+          ...sequencePart(feature.sequence, feature.number, feature.within?.sequence),
+        }
       : { ...info, kind: "id" };
   });
 }

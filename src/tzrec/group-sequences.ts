@@ -2,6 +2,7 @@ import type { ModelInput } from "../models/index.js";
 import type { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
 import { mlp } from "./map-mlp.js";
+import { isEntries } from "./map-sequences.js";
 import type { Section } from "./section.js";
 
 type Deep = NonNullable<Extract<ModelInput, { kind: "wideAndDeep" }>["deep"]>;
@@ -70,7 +71,7 @@ export function sequenceGroup(group: Section, all: readonly ImportedFeature[]): 
 }
 
 export function isSequence(all: readonly ImportedFeature[], name: string): boolean {
-  return all.some(({ config }) => config.name === name && config.kind === "sequence");
+  return all.some(({ config }) => config.name === name && isEntries(config));
 }
 
 /** `feature_names` of a group. @throws ImportError for a name that no feature has, and one that is repeated */

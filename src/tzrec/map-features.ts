@@ -14,7 +14,7 @@ import {
 import { initializerOf } from "./initializers.js";
 import type { DataSettings } from "./map-data.js";
 import { hasMapping, type IdRows, idRows } from "./map-ids.js";
-import { entriesOf, type SequenceSettings, sequenceOf } from "./map-sequences.js";
+import { entriesOf, isEntries, type SequenceSettings, sequenceOf } from "./map-sequences.js";
 import type { Section } from "./section.js";
 
 type TableRows = Omit<IdRows, "mapping">;
@@ -58,7 +58,7 @@ function isMasked(section: Section, { config }: MappedFeature, { maskRate }: Col
   return masked;
 }
 
-const PLAIN = ["id", "ids", "number", "sequence"];
+const PLAIN = ["id", "ids", "number", "sequence", "entryBags"];
 
 /** The names in each `sequence_groups`. */
 function sequenceGroups(root: Section): string[][] {
@@ -71,7 +71,7 @@ function sequenceGroups(root: Section): string[][] {
 /** The sequences that encoders read together are one, whose columns have as many entries in a row. */
 function aligned(features: readonly ImportedFeature[], groups: readonly string[][]): ImportedFeature[] {
   const own = features.flatMap(({ config }) =>
-    config.kind === "sequence" ? [[config.name, config.sequence ?? config.name] as const] : [],
+    isEntries(config) ? [[config.name, config.sequence ?? config.name] as const] : [],
   );
   const sequences = new Map(own);
   for (const names of groups) {
@@ -129,16 +129,17 @@ function mapSequence(
 ): MappedFeature {
   common(section, kind);
   const isId = givesIds(section, kind);
-  const { name, ...settings } = entriesOf(section, { kind, isId, raw: columns.columns === "raw" }, sequence);
+  const { encodedSeparator } = columns;
+  const entries = { kind, isId, raw: columns.columns === "raw", encodedSeparator };
+  const settings = entriesOf(section, entries, sequence);
   ignoreUnused(section, { embedded: isId, isId, columns: columns.columns });
-  if (!isId)
-    return { config: { kind: "sequence", name, ...settings } as FeatureInput, isEmbedded: false, width: 1 };
+  if (!isId) return { config: settings as unknown as FeatureInput, isEmbedded: false, width: 1 };
   const rows = idRows(section);
   const dim = section.number("embedding_dim") ?? section.missing("embedding_dim");
   const mapping = areRows(rows, columns) ? { buckets: rows.rows } : rows.mapping;
   const table = { ...tableSettings(section, [rows.rows, dim]), ...dtypeOf(section) };
-  const config = { kind: "sequence", name, ...settings, ...mapping, ...table } as unknown as FeatureInput;
-  return { config, table: tableOf(section, name, rows, columns), isEmbedded: true, width: dim };
+  const config = { ...settings, ...mapping, ...table } as unknown as FeatureInput;
+  return { config, table: tableOf(section, config.name, rows, columns), isEmbedded: true, width: dim };
 }
 
 /** Before the groups of the model, which find features by name. */

@@ -1,6 +1,14 @@
-import { type Config, columnOf } from "./feature-parts.js";
+import type { FeatureInput } from "../features/schema/features.js";
+import { type Config, columnOf, pooling, separatorOf } from "./feature-parts.js";
 import { normalizerOf } from "./normalizers.js";
 import type { Section } from "./section.js";
+
+/** True for a column of a sequence. */
+export function isEntries(
+  config: FeatureInput,
+): config is Extract<FeatureInput, { kind: "sequence" | "entryBags" }> {
+  return config.kind === "sequence" || config.kind === "entryBags";
+}
 
 /** What the columns of a `sequence_feature` have in common. */
 export interface SequenceSettings {
@@ -21,6 +29,8 @@ interface Entries {
   readonly kind: string;
   readonly isId: boolean;
   readonly raw: boolean;
+  /** Separates the ids of an entry in a column that has no raw values. */
+  readonly encodedSeparator: string;
 }
 
 /**
@@ -42,17 +52,34 @@ export function entriesOf(
     section.ignore(["expression"], "is not used: the column with the name of the feature has its values");
   if (!sequence) warnOfLength(section);
   checkEntry(section, entries);
+  const name = `${prefix}${own}`;
+  const separator = sequence?.separator ?? section.text("sequence_delim")!;
+  const place = { name, column: `${prefix}${column}`, separator };
+  if (hasBags(section, entries)) {
+    const idSeparator = entries.raw ? separatorOf(section) : entries.encodedSeparator;
+    return {
+      kind: "entryBags",
+      ...place,
+      idSeparator,
+      sequence: sequence?.name ?? name,
+      ...pooling(section),
+    };
+  }
   return {
-    name: `${prefix}${own}`,
-    column: `${prefix}${column}`,
-    separator: sequence?.separator ?? section.text("sequence_delim")!,
+    kind: "sequence",
+    ...place,
     ...(sequence && { sequence: sequence.name }),
     ...(!entries.isId && { number: entryNumber(section) }),
   };
 }
 
-/** One value in each entry. */
-function checkEntry(section: Section, { isId }: Entries): void {
+/** `value_dim: 0`: an entry has any number of ids. */
+const hasBags = (section: Section, { isId }: Entries): boolean =>
+  isId && section.has("value_dim") && section.number("value_dim") === 0;
+
+/** One value in each entry, or any number of ids. */
+function checkEntry(section: Section, entries: Entries): void {
+  const { isId } = entries;
   if ((section.number("value_dim") || 1) > 1)
     throw section.unsupported("value_dim", "Make a sequence of each value: an entry has one in Pairloom.");
   if (section.numbers("boundaries").length > 0)
@@ -61,8 +88,12 @@ function checkEntry(section: Section, { isId }: Entries): void {
       "Compute the ranges in data.train.sql, and read them with num_buckets.",
     );
   if (isId) section.onlyDefault("weighted", false, "Remove it: entries have no weights.");
-  section.ignore(["separator", "pooling"], "has no effect: an entry has one value");
-  const what = "an entry without a value has the row of missing values in Pairloom";
+  const bags = hasBags(section, entries);
+  if (bags && !entries.raw) section.ignore(["separator"], "has no effect: the column has encoded ids");
+  if (!bags) section.ignore(["separator", "pooling"], "has no effect: an entry has one value");
+  const what = bags
+    ? "an entry without ids has a vector of zeros in Pairloom"
+    : "an entry without a value has the row of missing values in Pairloom";
   if (isId) section.ignore(["default_value", "fg_encoded_default_value"], what);
 }
 

@@ -568,6 +568,21 @@ describe("models", () => {
     expect(warnings.join("\n")).toMatch(/embedding_wise_variational_dropout has no effect/);
   });
 
+  it("have several ids in each entry of a sequence, with value_dim 0", () => {
+    const { config } = imported({
+      features: `feature_configs { sequence_feature { sequence_name: "s" sequence_length: 9 sequence_delim: ";"
+        features { id_feature { feature_name: "a" expression: "u:a" num_buckets: 9 embedding_dim: 4 } }
+        features { id_feature { feature_name: "b" expression: "u:b" num_buckets: 9 embedding_dim: 4 value_dim: 0 separator: "|" pooling: "mean" } } } }`,
+      group:
+        'sequence_groups { group_name: "g" feature_names: ["s__a", "s__b"] } sequence_encoders { pooling_encoder {} }',
+    });
+    expect(config.features[3]).toMatchObject({
+      ...{ kind: "entryBags", name: "s__b", column: "s__b", sequence: "s" },
+      ...{ separator: ";", idSeparator: "|", pooling: "mean", buckets: 9, dim: 4 },
+    });
+    expect(config.model).toMatchObject({ sequences: [{ kind: "pooling", columns: ["s__a", "s__b"] }] });
+  });
+
   it("say that several classes have several wide numbers here", () => {
     const { warnings } = imported({
       model: "wide_and_deep { deep { hidden_units: 4 } }",

@@ -253,6 +253,98 @@ void scatter_entries(const BoundInstruction& i, Tile& t) {
   });
 }
 
+// visit(entry of the inner sequence, the entry of the outer one that it is within) in each row, in order. The weights of the inner
+// bag are the places of these; what is no place has no entry.
+template <class Visit>
+void each_within(const View& inner, uint32_t row, uint32_t length, const Visit& visit) {
+  const Bag& bag = bags_of(inner)[row];
+  for (uint32_t e = 0; e < bag.count; ++e) {
+    const double place = bag.weight(e);
+    if (place >= 0 && place < length && place == std::floor(place)) visit(e, uint32_t(place));
+  }
+}
+
+// The number of inner entries of each entry of a row.
+std::vector<float>& counts_within(const Tile& t, const View& inner, uint32_t row, uint32_t length) {
+  std::vector<float>& counts = t.worker.lines;
+  counts.assign(length, 0.0f);
+  each_within(inner, row, length, [&](uint32_t, uint32_t place) { ++counts[place]; });
+  return counts;
+}
+
+void pool_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const size_t n = v[3].size;
+  each_row(t, v[3], [&](uint32_t r, Rows out, uint32_t length) {
+    const uint32_t row = t.first + r;
+    const Rows x = t.step.entries_of(v[0], row);
+    for (uint32_t e = 0; e < length; ++e) std::fill_n(out.row(e), n, 0.0f);
+    each_within(v[1], row, length,
+                [&](uint32_t e, uint32_t place) { t.kernels.accumulate(out.row(place), x.row(e), n, 1.0f); });
+    if (!is_mean(i)) return;
+    const std::vector<float>& counts = counts_within(t, v[1], row, length);
+    for (uint32_t e = 0; e < length; ++e) {
+      for (size_t d = 0; d < n && counts[e] > 0; ++d) out.row(e)[d] /= counts[e];
+    }
+  });
+}
+
+void spread_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const size_t n = v[3].size;
+  each_row(t, v[0], [&](uint32_t r, Rows y, uint32_t length) {
+    const uint32_t row = t.first + r;
+    const Rows out = t.step.entries_of(v[3], row);
+    const uint32_t count = t.step.entries[v[3].sequence].count(row);
+    for (uint32_t e = 0; e < count; ++e) std::fill_n(out.row(e), n, 0.0f);
+    const std::vector<float>& counts = counts_within(t, v[2], row, length);
+    each_within(v[2], row, length, [&](uint32_t e, uint32_t place) {
+      const float divisor = is_mean(i) ? counts[place] : 1.0f;
+      for (size_t d = 0; d < n; ++d) out.row(e)[d] = y.row(place)[d] / divisor;
+    });
+  });
+}
+
+// visit(whether it is of the right sequence, entry there, place in the joined row) for each entry of a row that this has room for.
+template <class Visit>
+void each_joined(uint32_t left, uint32_t right, uint32_t joined, double prefix, const Visit& visit) {
+  const uint32_t before = uint32_t(std::min<double>(prefix, right));
+  for (uint32_t e = 0; e < left && before + e < joined; ++e) visit(false, e, before + e);
+  for (uint32_t e = 0; e < right; ++e) {
+    const uint32_t place = e < before ? e : left + e;
+    if (place < joined) visit(true, e, place);
+  }
+}
+
+void concat_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const size_t n = v[5].size;
+  each_row(t, v[5], [&](uint32_t r, Rows out, uint32_t joined) {
+    const uint32_t row = t.first + r;
+    const Rows from[] = {t.step.entries_of(v[0], row), t.step.entries_of(v[2], row)};
+    const uint32_t left = t.step.entries[v[0].sequence].count(row), right = t.step.entries[v[2].sequence].count(row);
+    for (uint32_t e = left + right; e < joined; ++e) std::fill_n(out.row(e), n, 0.0f);
+    each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
+      std::memcpy(out.row(place), from[is_right].row(e), n * sizeof(float));
+    });
+  });
+}
+
+void split_entries(const BoundInstruction& i, Tile& t) {
+  const auto& v = i.views;
+  const size_t n = v[0].size;
+  each_row(t, v[0], [&](uint32_t r, Rows x, uint32_t joined) {
+    const uint32_t row = t.first + r;
+    const Rows to[] = {t.step.entries_of(v[4], row), t.step.entries_of(v[5], row)};
+    const uint32_t left = t.step.entries[v[4].sequence].count(row), right = t.step.entries[v[5].sequence].count(row);
+    for (uint32_t e = 0; left + right > joined && e < left; ++e) std::fill_n(to[0].row(e), n, 0.0f);
+    for (uint32_t e = 0; left + right > joined && e < right; ++e) std::fill_n(to[1].row(e), n, 0.0f);
+    each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
+      std::memcpy(to[is_right].row(e), x.row(place), n * sizeof(float));
+    });
+  });
+}
+
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
@@ -270,6 +362,10 @@ constexpr CpuOperation kOperations[] = {
     {.opcode = Opcode::kSegmentOuter, .tile = segment_outer, .begin = zero_sums},
     {.opcode = Opcode::kGatherEntries, .tile = gather_entries, .begin = zero_sums},
     {.opcode = Opcode::kScatterEntries, .tile = scatter_entries},
+    {.opcode = Opcode::kPoolEntries, .tile = pool_entries},
+    {.opcode = Opcode::kSpreadEntries, .tile = spread_entries},
+    {.opcode = Opcode::kConcatEntries, .tile = concat_entries},
+    {.opcode = Opcode::kSplitEntries, .tile = split_entries},
 };
 
 }  // namespace pairloom::sequence_ops

@@ -197,9 +197,13 @@ function provisional(known: Statistics, features: readonly FeatureConfig[]): Sta
   };
 }
 
-/** Counts the texts of a value, or of the elements of a list. */
+/** Counts the texts of a value, or of the elements of a list, or of a list of lists. */
 export function countTexts(value: unknown, counts: Map<string, number>): void {
   for (const item of isList(value) ? Array.from(value) : [value]) {
+    if (isList(item)) {
+      countTexts(item, counts);
+      continue;
+    }
     const text = canonicalText(item);
     if (text && refusalOfText(text) === 0) counts.set(text, (counts.get(text) ?? 0) + 1);
   }

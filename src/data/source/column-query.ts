@@ -91,6 +91,8 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   if (as === "number") return numberWire(name, as, source, where);
   if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
+  if (as === "lists")
+    return { sql: must(listsSql(column, type, item, source), name, type, where, "text"), reads: "text" };
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
     const texts = must(
@@ -117,6 +119,21 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
     ? `CASE WHEN ${column} <> '' THEN ${listSql(column, type, separator, item)} END`
     : column;
   return { sql: `list_transform(${list}, lambda ${item}: ${mapped})`, reads: "texts" };
+}
+
+/** Lists of lists as JSON with canonical texts; texts and JSON as they are. */
+function listsSql(column: string, type: string, item: string, source: Source): string | undefined {
+  if (type === "VARCHAR" || type === "JSON") return `CAST(${column} AS VARCHAR)`;
+  const entry = listElement(type);
+  if (entry === undefined) return elementSql(column, type, "text");
+  const textOf = (value: string, of: string) =>
+    elementSql(presentSql(value, of, source.nullValues), of, "text");
+  const id = listElement(entry);
+  const inner = itemName(source, "inner");
+  const ids = id === undefined ? undefined : textOf(inner, id);
+  const text =
+    id === undefined ? textOf(item, entry) : ids && `list_transform(${item}, lambda ${inner}: ${ids})`;
+  return text && `CAST(to_json(list_transform(${column}, lambda ${item}: ${text})) AS VARCHAR)`;
 }
 
 /** A name for elements of lists that no column of the source has: a lambda would read the column instead. */

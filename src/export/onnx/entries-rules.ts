@@ -91,31 +91,111 @@ export const segmentOuterRule: Rule = (g, [x, y], { inputs: [left, right, bag] }
   return g.op("Reshape", [sums, g.ints([0, k, n])]);
 };
 
-export const gatherEntriesRule: Rule = (g, [x, places], { inputs: [entries, , bag], attrs: { from } }) => {
-  const nothing = g.op(
-    "Concat",
-    [x, g.floats(new Float32Array(columnsOf(entries)), [1, columnsOf(entries)])],
-    { axis: 0 },
-  );
-  return g.op("Gather", [nothing, linesAt(g, places, g.bagOf(bag)!, from)], { axis: 0 });
-};
+export const gatherEntriesRule: Rule = (g, [x, places], { inputs: [entries, , bag], attrs: { from } }) =>
+  gatheredFrom(g, x, columnsOf(entries), linesAt(g, places, g.bagOf(bag)!, from));
 
 export const scatterEntriesRule: Rule = (g, [y, places], { inputs: [lines, , bag], attrs: { from } }) => {
   const [own, columns] = [g.bagOf(bag)!, lines.shape[2] as number];
-  const count = entriesIn(g, own);
   const flat = g.op("Reshape", [y, g.ints([-1, columns])]);
-  const at = g.op("Reshape", [linesAt(g, places, own, from), g.ints([-1, 1])]);
+  return scatteredTo(g, flat, columns, g.op("Reshape", [linesAt(g, places, own, from), g.ints([-1])]), own);
+};
+
+export const poolEntriesRule: Rule = (g, [x], { inputs: [entries, inner, outer], attrs: { pooling } }) => {
+  const [own, into] = [g.bagOf(inner)!, g.bagOf(outer)!];
+  const lines = linesWithin(g, own, into);
+  const sums = scatteredTo(g, x, columnsOf(entries), lines, into);
+  return pooling === "sum" ? sums : g.op("Div", [sums, countedAt(g, lines, into)]);
+};
+
+export const spreadEntriesRule: Rule = (g, [y], { inputs: [entries, outer, inner], attrs: { pooling } }) => {
+  const [from, own] = [g.bagOf(outer)!, g.bagOf(inner)!];
+  const lines = linesWithin(g, own, from);
+  const divided = pooling === "sum" ? y : g.op("Div", [y, countedAt(g, lines, from)]);
+  return gatheredFrom(g, divided, columnsOf(entries), lines);
+};
+
+export const concatEntriesRule: Rule = (g, [left, , right], { inputs, attrs: { prefix } }) => {
+  const [leftBag, rightBag, bag] = [inputs[1], inputs[3], inputs[4]].map((each) => g.bagOf(each)!);
+  const lines = joinedLines(g, leftBag, rightBag, bag, prefix);
+  const parts = [left, right].map((x, i) => scatteredTo(g, x, columnsOf(inputs[0]), lines[i], bag));
+  return g.op("Add", parts);
+};
+
+export const splitEntriesRule: Rule = (g, [x], { inputs, attrs: { prefix } }) => {
+  const [bag, leftBag, rightBag] = inputs.slice(1).map((each) => g.bagOf(each)!);
+  const lines = joinedLines(g, leftBag, rightBag, bag, prefix);
+  return lines.map((each) => gatheredFrom(g, x, columnsOf(inputs[0]), each));
+};
+
+/** The lines of the outer entries that inner ones are within [inner entries]; the number of all where there is none. */
+function linesWithin(g: OnnxGraph, inner: Bag, outer: Bag): string {
+  const row = rowOfValue(g, inner);
+  const places = inner.weights ?? g.cast(g.op("Add", [zeros(g, g.op("Shape", [row])), g.ints([1])]), "float");
+  return linesOf(g, places, ofRows(g, countsOf(g, outer), row), ofRows(g, outer.offsets, row), outer);
+}
+
+/** The lines of the joined sequence for the entries of the left one, and of the right one. */
+function joinedLines(g: OnnxGraph, left: Bag, right: Bag, joined: Bag, prefix: number): [string, string] {
+  const linesAmong = (own: Bag, placeOf: (place: string, row: string) => string): string => {
+    const row = rowOfValue(g, own);
+    const ones = g.op("Add", [zeros(g, g.op("Shape", [row])), g.ints([1])]);
+    const numbers = g.op("CumSum", [ones, g.op("Squeeze", [g.ints([0])])], { exclusive: 1 });
+    const place = placeOf(g.op("Sub", [numbers, ofRows(g, own.offsets, row)]), row);
+    const operands = [ofRows(g, countsOf(g, joined), row), ofRows(g, joined.offsets, row)] as const;
+    return linesOf(g, g.cast(place, "float"), ...operands, joined);
+  };
+  const before = g.op("Min", [countsOf(g, right), g.ints([prefix])]);
+  return [
+    linesAmong(left, (place, row) => g.op("Add", [place, ofRows(g, before, row)])),
+    linesAmong(right, (place, row) => {
+      const after = g.op("Add", [place, ofRows(g, countsOf(g, left), row)]);
+      return g.op("Where", [g.op("Less", [place, g.ints([prefix])]), place, after]);
+    }),
+  ];
+}
+
+const ofRows = (g: OnnxGraph, values: string, row: string) => g.op("Gather", [values, row], { axis: 0 });
+
+/** `x` and a line of zeros, at lines. */
+function gatheredFrom(g: OnnxGraph, x: string, columns: number, lines: string): string {
+  const nothing = g.op("Concat", [x, g.floats(new Float32Array(columns), [1, columns])], { axis: 0 });
+  return g.op("Gather", [nothing, lines], { axis: 0 });
+}
+
+/** The sums of the lines of x [n, columns] at lines of a sequence. */
+function scatteredTo(g: OnnxGraph, x: string, columns: number, lines: string, bag: Bag): string {
+  const count = entriesIn(g, bag);
   const size = g.op("Concat", [g.op("Add", [count, g.ints([1])]), g.ints([columns])], { axis: 0 });
-  const operands = [g.cast(zeros(g, size), "float"), g.op("Expand", [at, g.op("Shape", [flat])]), flat];
+  const at = g.op("Expand", [g.op("Unsqueeze", [lines, g.ints([1])]), g.op("Shape", [x])]);
+  const operands = [g.cast(zeros(g, size), "float"), at, x];
   const sums = g.op("ScatterElements", operands, { axis: 0, reduction: "add" });
   return g.op("Slice", [sums, g.ints([0]), count]);
-};
+}
+
+/** How many lines there are for each entry of a sequence [entries, 1], at least 1. */
+function countedAt(g: OnnxGraph, lines: string, bag: Bag): string {
+  const ones = g.op("Add", [g.cast(zeros(g, g.op("Shape", [lines])), "float"), g.float(1)]);
+  const counts = scatteredTo(g, g.op("Unsqueeze", [ones, g.ints([1])]), 1, lines, bag);
+  return g.op("Max", [counts, g.float(1)]);
+}
 
 /** The line of the entry at each place of a row [rows, N]; the number of all entries where the row has no such place. */
 function linesAt(g: OnnxGraph, places: string, bag: Bag, from: From): string {
   const column = (values: string) => g.op("Unsqueeze", [values, g.ints([1])]);
   const counts = column(countsOf(g, bag));
   const starts = column(g.op("Slice", [bag.offsets, g.ints([0]), g.ints([-1])]));
+  return linesOf(g, places, counts, starts, bag, from);
+}
+
+/** The lines at places of rows that begin at `starts` and have `counts` entries; the number of all entries where there is none. */
+function linesOf(
+  g: OnnxGraph,
+  places: string,
+  counts: string,
+  starts: string,
+  bag: Bag,
+  from: From = "first",
+): string {
   const inside = g.op("And", [
     g.op("GreaterOrEqual", [places, g.float(0)]),
     g.op("Less", [places, g.cast(counts, "float")]),

@@ -3,9 +3,11 @@ import { innerDims, isRow, type Tensor, type TensorType } from "../../graph/tens
 import type { OpKind, TableUpdateKind } from "../../ops/index.js";
 import { ACTIVATION_RULES } from "./activation-rules.js";
 import {
+  concatEntriesRule,
   entryWeightsRule,
   gatherEntriesRule,
   placeSinusoidsRule,
+  poolEntriesRule,
   repeatRowsRule,
   scatterEntriesRule,
   segmentAttentionRule,
@@ -14,6 +16,8 @@ import {
   segmentOuterRule,
   segmentSoftmaxRule,
   segmentSumRule,
+  splitEntriesRule,
+  spreadEntriesRule,
   windowSharesRule,
 } from "./entries-rules.js";
 import { bagRule, inputRule, lookUp, translateRule } from "./lookup-rules.js";
@@ -77,6 +81,10 @@ export const RULES: Readonly<Record<Exclude<OpKind, NotExported>, Rule>> = {
   segmentOuter: segmentOuterRule,
   gatherEntries: gatherEntriesRule,
   scatterEntries: scatterEntriesRule,
+  poolEntries: poolEntriesRule,
+  spreadEntries: spreadEntriesRule,
+  concatEntries: concatEntriesRule,
+  splitEntries: splitEntriesRule,
   linear: (g, inputs, { attrs: { fn, precision } }) => {
     const [x, w, ...bias] = inputs;
     const operands = precision === "bf16" ? [x, w].map((each) => roundedToBf16(g, each)) : [x, w];

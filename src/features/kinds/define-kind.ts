@@ -29,8 +29,11 @@ export interface Learned {
 export interface DerivedKind<S extends KindSchema = KindSchema, D extends Derivation = Derivation>
   extends Kind {
   readonly schema: S;
-  /** Set if the value is always ids, or those of a sequence. Otherwise it is ids if the config has a mapping, else a number. */
-  readonly gives?: "ids" | "sequence";
+  /**
+   * Set if the value is always ids, those of a sequence, or several in each of its entries. Otherwise it is ids if the config has a
+   * mapping, else a number.
+   */
+  readonly gives?: "ids" | "sequence" | "entryBags";
   derive(feature: z.output<S>): D;
   /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
   compile(derivation: D, learned: Learned): Operator;

@@ -7,6 +7,7 @@ import { comboKind } from "./combo.js";
 import { customKind } from "./custom.js";
 import { datePartKind } from "./date-part.js";
 import type { Derivation, DerivedKind, Learned } from "./define-kind.js";
+import { entryBagsKind } from "./entry-bags.js";
 import { expressionKind } from "./expression.js";
 import { kvDotKind } from "./kv-dot.js";
 import { lookupKind } from "./lookup.js";
@@ -23,6 +24,7 @@ export const DERIVED_KINDS = [
   comboKind,
   customKind,
   datePartKind,
+  entryBagsKind,
   expressionKind,
   kvDotKind,
   lookupKind,

@@ -99,7 +99,10 @@ type DerivedShape = {
 };
 
 /** The plain kind that handles a derived feature's value. */
-type OutputKind = "ids" | "number" | "sequence";
+type OutputKind = "ids" | "number" | "sequence" | "entryBags";
+
+/** The sequence whose entries have several ids each, and how many of its newest entries are kept. */
+type Within = NonNullable<BagConfig["within"]>;
 
 /** The plain kind of a value that may be either: ids if it has a mapping. */
 export function outputKind(feature: DerivedShape): "ids" | "number" {
@@ -127,8 +130,15 @@ export function plainOutput(
   feature: DerivedShape,
   gives: OutputKind = outputKind(feature),
 ): BagConfig | NumberFeatureConfig {
+  if (gives === "entryBags") return bagsWithin(feature as DerivedShape & Within);
   if (gives === "sequence") return bagOf(sequenceFeature.parse(outputFields(feature, gives)));
   return (gives === "ids" ? idsFeature : numberFeature).parse(outputFields(feature, gives));
+}
+
+/** The bag of all ids of a row's entries. */
+function bagsWithin(feature: DerivedShape & Within): BagConfig {
+  const { sequence, max, ...fields } = outputFields(feature, "ids") as DerivedShape & Within;
+  return { ...idsFeature.parse(fields), within: { sequence, ...(max && { max }) } };
 }
 
 /** Checks the output fields of a derived feature by the rules of the plain kind that handles its value. */
@@ -143,7 +153,8 @@ export function refineIds(feature: DerivedShape, context: Refinement): void {
 
 function refineAs(gives: OutputKind, feature: DerivedShape, context: Refinement): void {
   const ids = gives === "ids";
-  const { error } = (ids ? idsFeature : numberFeature).safeParse(outputFields(feature, gives));
+  const { sequence: _, max: __, ...fields } = outputFields(feature, gives);
+  const { error } = (ids ? idsFeature : numberFeature).safeParse(fields);
   for (const issue of error?.issues ?? [])
     if (issue.code === "unrecognized_keys")
       for (const key of issue.keys)

@@ -164,19 +164,23 @@ function refineInputs(features: FeatureConfig[], context: Refinement): void {
   });
 }
 
+/** The sequence that a feature is a column of, and how many of its newest entries are kept. */
+function entriesOf(feature: PlainFeatureConfig): { sequence: string; max?: number } | undefined {
+  if (feature.kind !== "ids") return undefined;
+  const { sequence, maxLength: max, within } = feature;
+  return within ?? (sequence === undefined ? undefined : { sequence, max });
+}
+
 /** The columns of a sequence keep the same entries. */
 function refineSequences(features: FeatureConfig[], context: Refinement): void {
   const first = new Map<string, number>();
   features.map(plainOf).forEach((feature, i) => {
-    if (feature.kind !== "ids" || feature.sequence === undefined) return;
-    const j = first.get(feature.sequence) ?? i;
-    first.set(feature.sequence, j);
-    if (feature.maxLength !== (plainOf(features[j]) as typeof feature).maxLength)
-      problem(
-        context,
-        [i, "max"],
-        `must equal features[${j}].max: both are columns of "${feature.sequence}"`,
-      );
+    const own = entriesOf(feature);
+    if (!own) return;
+    const j = first.get(own.sequence) ?? i;
+    first.set(own.sequence, j);
+    if (own.max !== entriesOf(plainOf(features[j]))!.max)
+      problem(context, [i, "max"], `must equal features[${j}].max: both are columns of "${own.sequence}"`);
   });
 }
 

@@ -117,8 +117,15 @@ export type IdFeatureConfig = z.output<typeof idFeature>;
 export type IdsFeatureConfig = z.output<typeof idsFeature>;
 export type NumberFeatureConfig = z.output<typeof numberFeature>;
 export type SequenceFeatureConfig = z.output<typeof sequenceFeature>;
-/** A bag, or, with the name of a sequence, the ids of its entries, or their numbers. */
-export type BagConfig = IdsFeatureConfig & { readonly sequence?: string; readonly number?: EntryNumber };
+/**
+ * A bag, or, with the name of a sequence, the ids of its entries, or their numbers; or the ids within its entries, with the places
+ * of these as weights.
+ */
+export type BagConfig = IdsFeatureConfig & {
+  readonly sequence?: string;
+  readonly number?: EntryNumber;
+  readonly within?: { readonly sequence: string; readonly max?: number };
+};
 type EntryNumber = NonNullable<SequenceFeatureConfig["number"]>;
 export type PlainFeatureConfig = IdFeatureConfig | BagConfig | NumberFeatureConfig;
 
