@@ -1,11 +1,12 @@
 import { CheckpointError } from "../errors.js";
-import { DTYPE_BYTES } from "./dtypes.js";
 import {
+  bytesOfPart,
   isSparse,
   keysIn,
   type Range,
   rangesOf,
   rowsOf,
+  rowsOfRanges,
   rowsOfSlots,
   type Table,
   type TableNumbers,
@@ -82,16 +83,29 @@ interface CountedTable extends Table {
 }
 
 function checkRows(table: CountedTable, numbers: TableNumbers, expected: number, where: string): void {
-  const rowBytes = numbers.dim * DTYPE_BYTES[numbers.dtype];
   const rowsOfRange = table.order === "slots" ? slotCounter(table, where) : undefined;
   let row = 0;
-  for (const range of numbers.ranges) {
-    const count = rowsOfRange ? rowsOfRange(range) : range.bytes / rowBytes;
-    if (range.bytes !== count * rowBytes || !Number.isInteger(count))
-      throw malformed(where, `${range.bytes} bytes`, `whole rows of ${rowBytes} bytes`);
+  for (const together of rowsOfRanges(numbers.ranges)) {
+    checkColumns(together, numbers, where);
+    const sizes = together.map((range) => bytesOfPart(range, numbers));
+    const count = rowsOfRange ? rowsOfRange(together[0]) : together[0].bytes / sizes[0];
+    for (const [i, { bytes }] of together.entries())
+      if (bytes !== count * sizes[i] || !Number.isInteger(count))
+        throw malformed(where, `${bytes} bytes`, `whole rows of ${sizes[i]} bytes`);
     row += count;
   }
   if (row !== expected) throw malformed(where, `ranges of ${row} rows`, `${expected} rows`);
+}
+
+/** Ranges of the same rows have every column once. */
+function checkColumns(together: readonly Range[], { dim }: TableNumbers, where: string): void {
+  let column = 0;
+  for (const { slots, columns: [begin, end] = [0, dim] } of together) {
+    if (begin !== column || end <= begin || slots?.join() !== together[0].slots?.join())
+      throw malformed(where, `columns ${begin} to ${end}`, `columns from ${column} on, of the same slots`);
+    column = end;
+  }
+  if (column !== dim) throw malformed(where, `${column} columns`, `${dim} columns`);
 }
 
 /** The rows of ranges that follow each other in the order of slots. */

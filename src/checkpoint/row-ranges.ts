@@ -1,7 +1,7 @@
 import type { Range } from "./table-layout.js";
 
 /** Whole rows [first, end) of a tensor, which have a checksum of their own. */
-export interface RowRange extends Pick<Range, "slots" | "counts"> {
+export interface RowRange extends Pick<Range, "slots" | "counts" | "columns"> {
   readonly first: number;
   readonly end: number;
 }

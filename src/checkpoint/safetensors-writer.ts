@@ -68,10 +68,11 @@ export async function writeSafetensors(
 }
 
 function describe(file: string, { range, piece: { begin, end } }: RangePiece, checksum: string): Range {
-  const { slots, counts } = range;
+  const { slots, columns, counts } = range;
   return {
     ...{ file, offset: begin, bytes: end - begin, checksum },
     ...(slots && { slots: [...slots] }),
+    ...(columns && { columns: [...columns] }),
     ...(counts && { counts: [...counts] }),
   };
 }

@@ -5,9 +5,11 @@ import { type RowRange, rangesOfSlots } from "./row-ranges.js";
 import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
 import {
+  type ColumnRange,
   type InitialValues,
   keysName,
   type Range,
+  rowsOfRanges,
   rowsOfSlots,
   SLOTS,
   type SlotRange,
@@ -21,10 +23,19 @@ export interface ShardTensor {
   readonly slots: SlotRange;
   /** Where the rows of each of these slots begin, and their number. */
   readonly starts: Float64Array;
+  /** The columns of the rows, of rows of `width` numbers, if the tensor has not all. */
+  readonly part?: { readonly columns: ColumnRange; readonly width: number };
   /** The tensor has the keys of the rows. */
   readonly areKeys?: true;
-  /** Of a growing table: the row of keys that have none, from the rank that has the first slot. */
+  /** Of a growing table: the row of keys that have none, from a rank that has the first slot. */
   readonly unknown?: TensorArray;
+}
+
+/** What a rank has of the row of keys that have none. */
+interface UnknownPart {
+  /** The first column. */
+  readonly first: number;
+  readonly base64: string;
 }
 
 /** What one rank has written of the tables that ranks share. */
@@ -32,8 +43,8 @@ export interface WrittenShards {
   readonly files: Readonly<Record<string, ManifestFile>>;
   /** By tensor. */
   readonly ranges: Readonly<Record<string, readonly Range[]>>;
-  /** The rows of keys that have none, by tensor, in base64. */
-  readonly unknown: Readonly<Record<string, string>>;
+  /** The rows of keys that have none, by tensor. */
+  readonly unknown: Readonly<Record<string, UnknownPart>>;
 }
 
 /** The tables that ranks share, in the files that they have written. */
@@ -76,8 +87,8 @@ export async function writeShardFile(
 ): Promise<WrittenShards> {
   const own = [...tensors].filter(([, { source }]) => source.shape[0] > 0);
   const unknown = Object.fromEntries(
-    [...tensors].flatMap(([tensor, shard]) =>
-      shard.unknown ? [[tensor, Buffer.from(bytesOf(shard.unknown)).toString("base64")]] : [],
+    [...tensors].flatMap(([tensor, { unknown, part }]) =>
+      unknown ? [[tensor, unknownPart(unknown, part)]] : [],
     ),
   );
   if (own.length === 0) return { files: {}, ranges: {}, unknown };
@@ -88,15 +99,20 @@ export async function writeShardFile(
   return { files: { [name]: { bytes, sha256 } }, ranges: Object.fromEntries(ranges), unknown };
 }
 
+const unknownPart = (row: TensorArray, part: ShardTensor["part"]): UnknownPart => {
+  return { first: part?.columns[0] ?? 0, base64: Buffer.from(bytesOf(row)).toString("base64") };
+};
+
 /** Where the rows of slots [begin, end) of a table of fixed size begin, and their number. */
 export const startsOfSlots = (rows: number, [begin, end]: SlotRange): Float64Array =>
   Float64Array.from({ length: end - begin + 1 }, (_, slot) => rowsOfSlots(rows, SLOTS, begin, begin + slot));
 
-function rangesOfShard({ source, starts, areKeys, slots: [begin] }: ShardTensor): RowRange[] {
-  const rowBytes = elementCount(source.shape.slice(1)) * DTYPE_BYTES[source.dtype];
+/** All ranks that have parts of the same rows cut these alike: by the bytes of whole rows. */
+function rangesOfShard({ source, starts, part, areKeys, slots: [begin] }: ShardTensor): RowRange[] {
+  const rowBytes = (part?.width ?? elementCount(source.shape.slice(1))) * DTYPE_BYTES[source.dtype];
   return rangesOfSlots(starts, rowBytes, { withCounts: areKeys }).map((range) => {
     const [first, last] = range.slots!;
-    return { ...range, slots: [begin + first, begin + last] };
+    return { ...range, slots: [begin + first, begin + last], ...(part && { columns: [...part.columns] }) };
   });
 }
 
@@ -106,7 +122,7 @@ export function joinShards(
   written: readonly WrittenShards[],
 ): ShardedTables {
   const rangesOf = (tensor: string) => inOrder(written.flatMap(({ ranges }) => ranges[tensor] ?? []));
-  const unknown: WrittenShards["unknown"] = Object.assign({}, ...written.map((each) => each.unknown));
+  const unknownOf = (tensor: string) => written.flatMap(({ unknown }) => unknown[tensor] ?? []);
   const growing = tables.filter(({ rows }) => rows === undefined).flatMap((each) => [each, ...each.states]);
   return {
     files: Object.assign({}, ...written.map(({ files }) => files)),
@@ -114,7 +130,7 @@ export function joinShards(
     keyed: new Map(
       growing.map(({ name, dtype, dim }) => [
         name,
-        { unknown: rowOf(unknown[name], dtype as RowDtype, dim), ranges: rangesOf(name) },
+        { unknown: rowOf(unknownOf(name), dtype as RowDtype, dim), ranges: rangesOf(name) },
       ]),
     ),
   };
@@ -139,21 +155,27 @@ function describeTable(
 
 type RowDtype = "F32" | "F16" | "BF16";
 
-function rowOf(base64: string, dtype: RowDtype, dim: number): TensorSource {
+function rowOf(parts: readonly UnknownPart[], dtype: RowDtype, dim: number): TensorSource {
   const data = new ARRAY_OF[dtype](dim);
-  bytesOf(data).set(Buffer.from(base64, "base64"));
+  for (const { first, base64 } of parts)
+    bytesOf(data).set(Buffer.from(base64, "base64"), first * DTYPE_BYTES[dtype]);
   return { dtype, shape: [1, dim], data };
 }
 
 /** Slots without rows are in some range too: the one before them reaches up to the next. */
 function inOrder(ranges: readonly Range[]): Range[] {
-  const sorted = [...ranges].sort((a, b) => a.slots![0] - b.slots![0]);
-  return sorted.map(({ counts, slots, ...range }, i) => {
-    const [first, last] = slots!;
+  const firstColumn = ({ columns }: Range) => columns?.[0] ?? 0;
+  const sorted = rowsOfRanges(
+    [...ranges].sort((a, b) => a.slots![0] - b.slots![0] || firstColumn(a) - firstColumn(b)),
+  );
+  return sorted.flatMap((together, i) => {
+    const [first, last] = together[0].slots!;
     const begin = i === 0 ? 0 : first;
-    const end = i + 1 < sorted.length ? sorted[i + 1].slots![0] : SLOTS;
+    const end = i + 1 < sorted.length ? sorted[i + 1][0].slots![0] : SLOTS;
     const none = (count: number) => Array<number>(count).fill(0);
-    const all = counts && [...none(first - begin), ...counts, ...none(end - last)];
-    return { ...range, slots: [begin, end], ...(all && { counts: all }) };
+    return together.map(({ counts, ...range }): Range => {
+      const all = counts && [...none(first - begin), ...counts, ...none(end - last)];
+      return { ...range, slots: [begin, end], ...(all && { counts: all }) };
+    });
   });
 }

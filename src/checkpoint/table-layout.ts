@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { listOf } from "../untrusted.js";
+import { DTYPE_BYTES } from "./dtypes.js";
 
 /**
  * Slots are the unit for placing, saving and moving tables: row r of a table of fixed size belongs to slot r mod SLOTS, and
@@ -9,6 +10,9 @@ export const SLOTS = 1024;
 
 /** The slots [begin, end) of a table. */
 export type SlotRange = readonly [begin: number, end: number];
+
+/** The columns [begin, end) of a table's rows. */
+export type ColumnRange = readonly [begin: number, end: number];
 
 /** Readers visit every slot. */
 const MOST_SLOTS = 2 ** 16;
@@ -30,6 +34,8 @@ const rangeSchema = z.strictObject({
   checksum: sha256Schema,
   /** Only with the order `slots`: the range of slots [first, end) whose rows it contains. */
   slots: z.tuple([count, count]).optional(),
+  /** Only where ranges have parts of rows: the columns [first, end). Those of the same rows follow one another. */
+  columns: z.tuple([count, count]).optional(),
   /** Only of keys with the order `slots`: the rows of each of these slots. */
   counts: z.array(count).max(MOST_SLOTS).optional(),
 });
@@ -106,6 +112,28 @@ export const isSparse = ({ initial }: Pick<TableNumbers, "initial">): boolean =>
 const isPower = (slots: number) => (slots & (slots - 1)) === 0;
 
 export const tablesSchema = listOf(tableSchema, MOST_TABLES);
+
+/** Whether a range has other columns of the rows of the one before it. */
+export const continuesRows = ({ columns }: Pick<Range, "columns">): boolean => (columns?.[0] ?? 0) > 0;
+
+/** Bytes of what a range has of a row. */
+export function bytesOfPart(
+  { columns }: Pick<Range, "columns">,
+  { dim, dtype }: Pick<TableNumbers, "dim" | "dtype">,
+) {
+  const [begin, end] = columns ?? [0, dim];
+  return (end - begin) * DTYPE_BYTES[dtype];
+}
+
+/** The ranges, those of the same rows together. */
+export function rowsOfRanges<R extends Pick<Range, "columns">>(ranges: readonly R[]): R[][] {
+  const together: R[][] = [];
+  for (const range of ranges) {
+    if (continuesRows(range) && together.length > 0) together.at(-1)!.push(range);
+    else together.push([range]);
+  }
+  return together;
+}
 
 export type InitialValues = z.infer<typeof initialSchema>;
 export type Range = z.infer<typeof rangeSchema>;

@@ -1,6 +1,6 @@
 import type { Tensors } from "../checkpoint/tensors.js";
 import { type Parameter, refusePoisoned, setNumbers } from "./parameter-memory.js";
-import { ownRow } from "./shards.js";
+import { ownColumns, ownRow } from "./shards.js";
 
 /**
  * Copies rows, given as pairs (row in this table, row in the checkpoint), in file order, a few MiB at a time. Those of other
@@ -13,6 +13,7 @@ export async function copyRows(
   there: string,
 ): Promise<void> {
   const { memory } = parameter;
+  const [begin, end] = ownColumns(parameter);
   const own = pairs.map(([row, there]): [number, number] => [ownRow(parameter, row), there]);
   const [rows, dim = 1] = file.tensors.get(there)!.shape;
   const rowsOfPiece = Math.max(1, Math.floor(file.pieceOf(there) / dim));
@@ -24,7 +25,7 @@ export async function copyRows(
     refusePoisoned(piece, "fp32", there);
     for (; i < inOrder.length && inOrder[i][1] < first + rowsOfPiece; i++) {
       const [row, from] = [inOrder[i][0], inOrder[i][1] - first];
-      setNumbers(memory, piece.subarray(from * dim, (from + 1) * dim), row * dim);
+      setNumbers(memory, piece.subarray(from * dim + begin, from * dim + end), row * (end - begin));
     }
   }
 }

@@ -1,9 +1,8 @@
 import { slotStarts } from "../checkpoint/key-order.js";
-import { elementCount } from "../checkpoint/safetensors-header.js";
 import { keysName } from "../checkpoint/table-layout.js";
 import type { ReadInto, StoredRows, Tensors } from "../checkpoint/tensors.js";
-import { placeOf, placesOf, rowsOfShard, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
-import { numbersOf } from "../half.js";
+import { placeOf, placesOf, type Shard, SLOTS, slotsOf } from "../graph/placement.js";
+import { type Numbers, numbersOf } from "../half.js";
 import {
   checkShape,
   fileDtype,
@@ -13,7 +12,7 @@ import {
   refusePoisoned,
   toDtype,
 } from "./parameter-memory.js";
-import { ownRowOf } from "./shards.js";
+import { ownColumns, ownRowOf, takeColumns } from "./shards.js";
 
 /** Rows that are read at once of a table that ranks share: as many of each slot. */
 const PIECE_ROWS = 64 * SLOTS;
@@ -33,7 +32,7 @@ export async function readShard(
   if (attrs.byKey) return readKept(file, name, parameter, shard);
   const stored = file.stored?.(name);
   if (stored && fitsStored(attrs, file.tensors, name)) return readOwnStored(stored, name, parameter, shard);
-  const width = elementCount(attrs.shape.slice(1));
+  const { width } = shard;
   const inSlots = file.inSlots?.(name);
   const isSameDtype = file.tensors.get(name)!.dtype === fileDtype(attrs);
   if (inSlots && isSameDtype) return readPlaces(inSlots, parameter, shard, name);
@@ -52,24 +51,27 @@ export async function readShard(
 async function readOwnStored(
   { rows, numbers }: StoredRows,
   name: string,
-  { attrs, memory }: Parameter,
+  parameter: Parameter,
   shard: Shard,
 ): Promise<void> {
-  const width = elementCount(attrs.shape.slice(1));
+  const { memory } = parameter;
+  const { width } = shard;
+  const [begin, end] = ownColumns(parameter);
+  const own = end - begin;
   const elements = rows.length * width;
   await readPieces(numbers, { name, dtype: memory.dtype, elements }, (from, piece) => {
     const first = from / width;
-    const own = Array.from(rows.subarray(first, first + piece.length / width), (row, i) => {
+    const taken = Array.from(rows.subarray(first, first + piece.length / width), (row, i) => {
       return { row: ownRowOf(shard, Number(row)), i };
     }).filter(({ row }) => row >= 0);
-    own.sort((a, b) => a.row - b.row);
-    const values = numbersOf(memory.dtype, own.length * width);
-    own.forEach(
-      ({ i }, to) => void values.set(piece.subarray(i * width, (i + 1) * width) as never, to * width),
+    taken.sort((a, b) => a.row - b.row);
+    const values = numbersOf(memory.dtype, taken.length * own);
+    taken.forEach(
+      ({ i }, to) => void values.set(piece.subarray(i * width + begin, i * width + end) as never, to * own),
     );
     memory.scatter(
-      BigUint64Array.from(own, ({ row }) => BigInt(row)),
-      width,
+      BigUint64Array.from(taken, ({ row }) => BigInt(row)),
+      own,
       values,
     );
   });
@@ -78,19 +80,25 @@ async function readOwnStored(
 /** The rows of ranks that wrote the checkpoint are in the order of places, so those of this one follow each other. */
 async function readPlaces(
   read: ReadInto,
-  { attrs, memory }: Parameter,
-  { placement, rank, rows }: Shard,
+  parameter: Parameter,
+  { placement, rank, rows, width }: Shard,
   name: string,
 ): Promise<void> {
-  const width = elementCount(attrs.shape.slice(1));
+  const { memory } = parameter;
   const [begin, end] = placesOf(placement, rank, rows);
   const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, end - begin) * width);
   for (let place = begin; place < end; place += PIECE_ROWS) {
     const part = piece.subarray(0, (end - place) * width);
     await read(part, place * width);
     refusePoisoned(part, memory.dtype, name);
-    memory.write((place - begin) * width, part);
+    writeRows(parameter, place - begin, part);
   }
+}
+
+/** Writes the columns that the memory has of whole rows, beginning at this row of it. */
+function writeRows(parameter: Parameter, first: number, rows: Numbers): void {
+  const [begin, end] = ownColumns(parameter);
+  parameter.memory.write(first * (end - begin), takeColumns(rows, parameter.shard!.width, [begin, end]));
 }
 
 /**
@@ -100,20 +108,20 @@ async function readPlaces(
 async function readKept(
   file: Tensors,
   name: string,
-  { attrs, memory }: Parameter,
-  { placement, rank }: Shard,
+  parameter: Parameter,
+  { placement, rank, width }: Shard,
 ): Promise<void> {
+  const { memory } = parameter;
   const [table] = name.split("/");
   const starts = slotStarts((await file.read(keysName(table))) as BigUint64Array, SLOTS);
   const [begin, end] = slotsOf(placement, rank);
-  const width = elementCount(attrs.shape.slice(1));
   const copy = async (from: number, to: number, rows: number): Promise<void> => {
     const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, rows) * width);
     for (let done = 0; done < rows; done += PIECE_ROWS) {
       const part = piece.subarray(0, (rows - done) * width);
       await file.readInto(name, part, (from + done) * width);
       refusePoisoned(part, memory.dtype, name);
-      memory.write((to + done) * width, part);
+      writeRows(parameter, to + done, part);
     }
   };
   await copy(0, 0, 1);
@@ -122,22 +130,21 @@ async function readKept(
 
 /** @param first a multiple of SLOTS */
 function takeOwnRows(
-  { memory }: Parameter,
-  { rows, placement, rank }: Shard,
+  parameter: Parameter,
+  { rows, placement, rank, width }: Shard,
   piece: ReturnType<typeof numbersOf>,
   first: number,
 ): void {
-  const width = memory.elements / rowsOfShard({ rows, placement, rank });
   const count = piece.length / width;
   const [begin, end] = slotsOf(placement, rank);
   const [place] = placesOf(placement, rank, rows);
   for (let slot = begin; slot < end && slot < count; slot++) {
     const own = Math.ceil((count - slot) / SLOTS);
-    const numbers = numbersOf(memory.dtype, own * width);
+    const numbers = numbersOf(parameter.memory.dtype, own * width);
     for (let i = 0; i < own; i++) {
       const at = (slot + i * SLOTS) * width;
       numbers.set(piece.subarray(at, at + width) as never, i * width);
     }
-    memory.write((placeOf(first + slot, rows) - place) * width, numbers);
+    writeRows(parameter, placeOf(first + slot, rows) - place, numbers);
   }
 }

@@ -4,6 +4,7 @@ import type { FittedBag, FittedFeatures, FittedId } from "../features/fitted.js"
 import { compileId, type TextTransform, vocabularyCache } from "../features/transform.js";
 import { MISSING_KEY } from "../graph/translation.js";
 import { type Parameter, toDtype } from "./parameter-memory.js";
+import { ownColumns, takeColumns } from "./shards.js";
 import type { Translations } from "./translations.js";
 
 /** A dynamic table that starts from a file of vectors. */
@@ -68,7 +69,11 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
     });
     refuseTooMany(seeded, keys);
     const kept = keptVectors(translation.insert(keys), vectors, dim);
-    for (const { memory } of tables) memory.scatter(kept.rows, dim, toDtype(kept.vectors, memory.dtype));
+    for (const table of tables) {
+      const columns = ownColumns(table);
+      const vectors = toDtype(takeColumns(kept.vectors, dim, columns), table.memory.dtype);
+      table.memory.scatter(kept.rows, columns[1] - columns[0], vectors);
+    }
   }
 }
 

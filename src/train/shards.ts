@@ -27,7 +27,7 @@ import {
   SLOTS,
   slotsOf,
 } from "../graph/placement.js";
-import { numbersOf } from "../half.js";
+import { type Numbers, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { refuseInfiniteWeights } from "./diverged.js";
 import { fileDtype, type Parameter, tensorOf } from "./parameter-memory.js";
@@ -43,6 +43,17 @@ export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Sha
 export function ownColumns({ attrs, shard }: Pick<Parameter, "attrs" | "shard">): ColumnRange {
   const width = elementCount(attrs.shape.slice(1));
   return shard ? columnsOf(shard.placement, shard.rank, width) : [0, width];
+}
+
+/** Some columns of rows of this width. */
+export function takeColumns<N extends Numbers>(rows: N, width: number, [begin, end]: ColumnRange): N {
+  const own = end - begin;
+  if (own === width) return rows;
+  const count = rows.length / width;
+  const taken = new (rows.constructor as new (length: number) => N)(count * own);
+  for (let row = 0; row < count; row++)
+    taken.set(rows.subarray(row * width + begin, row * width + end) as never, row * own);
+  return taken;
 }
 
 /**
@@ -170,8 +181,10 @@ export class ShardCheckpoints {
 
   private async gatherKeys(consumer: ChangeConsumer): Promise<ReadonlyMap<string, BigUint64Array>> {
     const own = new Map(
-      this.tables(consumer).flatMap(({ table: { attrs }, picked }) =>
-        attrs.byKey ? [[attrs.translation!, picked!.keys] as const] : [],
+      this.tables(consumer).flatMap(({ table, picked }) =>
+        table.attrs.byKey
+          ? [[table.attrs.translation!, speaksFor(table) ? picked!.keys : NO_KEYS] as const]
+          : [],
       ),
     );
     const all = new Map<string, BigUint64Array>();
@@ -257,27 +270,44 @@ function shardTensors({ table, states, picked }: SharedTable, rank: number): [st
     each.attrs.name,
     picked ? pickedTensor(each, picked, rank) : shardTensor(each, rank),
   ]);
-  return picked && !table.attrs.byKey
+  return picked && !table.attrs.byKey && speaksFor(table)
     ? [...tensors, [keysName(table.attrs.name), keysTensor(table, picked, rank)]]
     : tensors;
 }
 
+/** Of the ranks that have columns of the same rows, the first one says which rows these are. */
+const speaksFor = (table: Parameter): boolean => ownColumns(table)[0] === 0;
+
+const NO_KEYS = new BigUint64Array(0);
+
 function shardTensor(parameter: Parameter, rank: number): ShardTensor {
   const { attrs } = parameter;
-  const own = ownAttrs(attrs, rank);
-  const [rows, ...inner] = own.shape;
-  const source = tensorOf({ ...parameter, attrs: { ...own, shape: [rows, elementCount(inner)] } });
+  const source = tensorOf({ ...parameter, attrs: withWidth(ownAttrs(attrs, rank)) });
   const slots = slotsOf(attrs.placement!, rank);
-  return { source, slots, starts: startsOfSlots(attrs.shape[0], slots) };
+  return { source, slots, starts: startsOfSlots(attrs.shape[0], slots), ...partOf(parameter) };
+}
+
+/** Numbers are stored as [rows, 1], if there is one number per row. */
+function withWidth(attrs: ParameterAttrs): ParameterAttrs {
+  const [rows, ...inner] = attrs.shape;
+  return { ...attrs, shape: [rows, elementCount(inner)] };
+}
+
+function partOf(parameter: Parameter): Pick<ShardTensor, "part"> {
+  const columns = ownColumns(parameter);
+  const { width } = parameter.shard!;
+  return columns[1] - columns[0] === width ? {} : { part: { columns, width } };
 }
 
 function pickedTensor(parameter: Parameter, { keys, rows }: PickedRows, rank: number): ShardTensor {
   const { attrs, memory } = parameter;
   const inSlots = slotsOfKeys(attrs, keys, rank);
   const [begin, end] = inSlots.slots;
-  const tensor = { source: tensorOf(parameter, rows), ...inSlots };
+  const source = tensorOf({ ...parameter, attrs: ownAttrs(attrs, rank) }, rows);
+  const tensor = { source, ...inSlots, ...partOf(parameter) };
   if (!attrs.byKey || begin > 0 || end === 0) return tensor;
-  const unknown = numbersOf(memory.dtype, elementCount(attrs.shape.slice(1)));
+  const [first, last] = ownColumns(parameter);
+  const unknown = numbersOf(memory.dtype, last - first);
   memory.read(0, unknown);
   refuseInfiniteWeights(unknown, memory.dtype, attrs.name);
   return { ...tensor, unknown };
