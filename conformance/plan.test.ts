@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
-import { copied, type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
+import { byColumns, copied, type Placement, SLOTS, slotsOf } from "../src/graph/placement.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
@@ -39,7 +39,7 @@ const [USER, ITEM] = ["embeddings.user.weight", "embeddings.item.weight"];
 const MLP = {
   kind: "mlp",
   features: FEATURES.map(({ name }) => name),
-  embeddingDim: 4,
+  embeddingDim: 6, // in parts of 4 and 2
   mlp: { hiddenUnits: [19, 8] },
 };
 const CASES = {
@@ -55,7 +55,11 @@ function graphsOf({ model, clip, loss }: { model: object; clip?: Clip; loss?: ob
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
   const spec = { model: modelSchema.parse(model), features: FEATURES, outputs: head?.outputs, head };
-  const settings = { optimizers: optimizerSchema.parse({}), l2: l2Schema.parse({}), weighted: false };
+  const settings = {
+    optimizers: optimizerSchema.parse({ embedding: { kind: "adagrad" } }),
+    l2: l2Schema.parse({}),
+    weighted: false,
+  };
   const training = trainingGraph(spec, { ...settings, clip, loss: parsed });
   return { training, inference: inferenceGraph(spec) };
 }
@@ -108,7 +112,8 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
     return {
       placement,
       asks: (rank) => sumOver(others(rank), (owner) => asked(rank, owner)),
-      returns: (rank) => sumOver(others(rank), (owner) => returned(rank, owner)),
+      returns: (rank, numbersOf) =>
+        sumOver(others(rank), (owner) => numbersOf(owner) * returned(rank, owner)),
       answers: (rank) => sumOver(others(rank), (asker) => asked(asker, rank)),
       folds: (rank) => idsOf(names, [0, BATCH], slotsOf(placement, rank)),
     };
@@ -135,6 +140,12 @@ function placementsOn(ranks: number): Record<string, [string, Placement][]> {
       [USER, copied(USER, ranks)],
       [ITEM, item],
     ],
+    ...(ranks % 2 === 0 && {
+      "in a grid, and by columns": [
+        [USER, byColumns(USER, ranks, 2)],
+        [ITEM, { firstRank: ranks - 2, owners: 1, columns: 2 }],
+      ],
+    }),
     "both copied": [
       [USER, copied(USER, ranks)],
       [ITEM, copied(ITEM, ranks)],

@@ -63,9 +63,13 @@ const nameOf = ({ name }: PlannedTable): string => name.replace(/^embeddings\./,
 const rowsAStep = ({ lookups: { rows, measured } }: PlannedTable): string =>
   `${measured ? "" : "~"}${count(Math.round(rows))}`;
 
-function placeText({ placement: { firstRank, owners, copies } }: PlannedTable, ranks: number): string {
+function placeText(
+  { placement: { firstRank, owners, columns = 1, copies } }: PlannedTable,
+  ranks: number,
+): string {
   if (ranks === 1) return "whole";
   if (copies) return "every rank";
+  if (columns > 1) return owners === 1 ? "by columns" : `by rows, ${columns} parts`;
   return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "by rows" : `by rows, ${owners} ranks`;
 }
 

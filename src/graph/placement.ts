@@ -98,6 +98,10 @@ export function columnsOf(placement: Placement, rank: number, width: number): Co
   return [first(part), first(part + 1)];
 }
 
+/** Whether a rank is the first of those that have the same rows. */
+export const isFirstOfShare = (placement: Placement, rank: number): boolean =>
+  owns(placement, rank) && (rank - placement.firstRank) % (placement.columns ?? 1) === 0;
+
 const owns = (placement: Placement, rank: number): boolean =>
   rank >= placement.firstRank && rank < placement.firstRank + ranksOf(placement);
 

@@ -237,6 +237,10 @@ function placementsOf(
   return placements;
 }
 
+/** Whether the gradient of a table is measured: ranks that have parts of rows then get sums of whole ones. */
+export const hasNorm = ({ nodes }: Graph, table: Tensor): boolean =>
+  nodes.some((node) => executionOf(node) === "table" && node.inputs[0] === table && node.outputs.length > 0);
+
 /** Among how many ranks the rows of a table may be divided: one, if an update works on whole rows. */
 export function columnsAtMost({ nodes }: Graph, table: Tensor): number {
   const updates = nodes.filter((node) => executionOf(node) === "table" && node.inputs[0] === table);

@@ -1,6 +1,6 @@
 import { memoryOf } from "../features/schema/store.js";
 import { groupStarts } from "../graph/accumulation.js";
-import { type Placement, rowsOfShard, SLOTS, slotsOf } from "../graph/placement.js";
+import { columnsOf, type Placement, rowsOfShard, SLOTS, slotsOf } from "../graph/placement.js";
 import type { Plan } from "../passes/memory-plan.js";
 import { workOf } from "./compute.js";
 import type { Demand, TableDemand, TableStore } from "./demand.js";
@@ -138,11 +138,14 @@ export class CostModel {
       rows: table.returned > 0 ? owned.rows : 0,
       all: inSlots(updated, [0, SLOTS]),
     };
-    const exchange = ranks > 1 ? this.ownerBytes(table, placement.copies ? everything : owned) : 0;
+    const exchange =
+      ranks > 1
+        ? this.ownerBytes(dividedTable(table, placement, rank), placement.copies ? everything : owned)
+        : 0;
     const missed = held < 1 ? bytes.tables + bytes.states : 0;
     const seconds = placement.copies
       ? this.copySeconds(table, everything)
-      : this.tableSeconds(table, owned, 1 - held);
+      : this.tableSeconds(dividedTable(table, placement, rank), owned, 1 - held);
     return {
       seconds: { ...NO_SECONDS, ...seconds },
       bytes: { ...NO_BYTES, tables: held * bytes.tables, states: held * bytes.states, exchange },
@@ -150,19 +153,20 @@ export class CostModel {
     };
   }
 
-  private shardBytes({ rows, weights, states }: TableDemand, placement: Placement, rank: number) {
+  private shardBytes(table: TableDemand, placement: Placement, rank: number) {
+    const { rows, weights, states } = dividedTable(table, placement, rank);
     const own = placement.copies ? rows : rowsOfShard({ rows, placement, rank });
     return { rows: own, tables: own * weights, states: own * states };
   }
 
-  private tableSeconds(table: TableDemand, owned: Owned, missing: number): Partial<Seconds> {
+  private tableSeconds(table: DividedTable, owned: Owned, missing: number): Partial<Seconds> {
     const { ranks } = this.demand;
-    const { weights, states, dim, rows } = table;
+    const { weights, states, sum, rows } = table;
     const record = weights + states;
     const read = ranks * owned.rows * weights;
-    const arriving = ranks * owned.sums * FP32 * dim;
+    const arriving = ranks * owned.sums * sum;
     const others = ranks - 1;
-    const wire = others * (owned.rows * (idBytesOf(rows) + weights) + owned.sums * FP32 * dim);
+    const wire = others * (owned.rows * (idBytesOf(rows) + weights) + owned.sums * sum);
     return {
       read: ranks > 1 ? read / rowRate(this.machine, weights, "read") : 0,
       update:
@@ -275,14 +279,30 @@ export class CostModel {
    * What a rank keeps of the rows that others look up: copies of them leave, and their gradients arrive. Where every rank has
    * all rows, sums leave and arrive.
    */
-  private ownerBytes({ weights, dim }: TableDemand, { rows, sums, all }: Owned & Partial<Folded>): number {
+  private ownerBytes({ weights, sum }: DividedTable, { rows, sums, all }: Owned & Partial<Folded>): number {
     const { ranks } = this.demand;
     const leaving = all === undefined ? rows * weights : 0;
     return (
-      ranks * (leaving + rows * LIST_BYTES.asked + sums * 2 * FP32 * dim) +
-      (all ?? 0) * (LIST_BYTES.unique + 2 * FP32 * dim)
+      ranks * (leaving + rows * LIST_BYTES.asked + sums * 2 * sum) +
+      (all ?? 0) * (LIST_BYTES.unique + 2 * sum)
     );
   }
+}
+
+/** Bytes of what a rank has of a row, and of the sum of gradients that it gets. */
+interface DividedTable extends Pick<TableDemand, "rows" | "weights" | "states"> {
+  readonly sum: number;
+}
+
+function dividedTable(
+  { rows, dim, weights, states, wholeSums }: TableDemand,
+  placement: Placement,
+  rank: number,
+): DividedTable {
+  const [begin, end] = columnsOf(placement, rank, dim);
+  const share = (end - begin) / dim;
+  const sum = FP32 * (wholeSums ? dim : end - begin);
+  return { rows, weights: share * weights, states: share * states, sum };
 }
 
 /** The share of so many rows that memory has room for. */

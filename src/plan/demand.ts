@@ -8,7 +8,7 @@ import { type Entries, isBag, type Tensor } from "../graph/tensor.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
 import type { Plan } from "../passes/memory-plan.js";
-import { placedParameters, shardingOf, usesOfTables } from "../passes/shard.js";
+import { columnsAtMost, hasNorm, placedParameters, shardingOf, usesOfTables } from "../passes/shard.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { tableOf } from "../train/match-rows.js";
 import { bytesOf } from "../train/parameter-memory.js";
@@ -49,6 +49,10 @@ export interface TableDemand {
   /** The columns of ids that are looked up; the gradients of the first `returned` return to the rows. */
   readonly columns: readonly ColumnDemand[];
   readonly returned: number;
+  /** Among how many ranks each row may be divided. */
+  readonly parts: number;
+  /** Whether ranks that have parts of rows get sums of whole ones. */
+  readonly wholeSums: boolean;
   /** Of a table that memory need not hold as a whole. */
   readonly store?: TableStore;
 }
@@ -61,13 +65,20 @@ export interface TableStore extends Pick<StoreConfig, "memory"> {
 /** The stores of tables, by the name of their translation. */
 export type Stores = ReadonlyMap<string, Pick<StoreConfig, "memory">>;
 
+/** What the features say of tables, by the names of their translations. */
+export interface TableRules {
+  readonly stores?: Stores;
+  /** Tables that lose rows by the norms of these, so that ranks have whole rows. */
+  readonly byNorm?: ReadonlySet<string>;
+}
+
 export interface ColumnDemand {
   /** The input; empty if the rows of the table are not the ids of an input. */
   readonly name: string;
   readonly isBag: boolean;
 }
 
-export interface DemandOptions {
+export interface DemandOptions extends TableRules {
   /** The graphs of a training step and of the forward pass. */
   readonly training: Graph;
   readonly inference: Graph;
@@ -75,11 +86,10 @@ export interface DemandOptions {
   readonly ranks: number;
   /** Accumulation groups, instead of the default. */
   readonly groups?: number;
-  readonly stores?: Stores;
 }
 
 /** @throws GraphError for tables that several ranks cannot share yet */
-export function demandOf({ training, inference, batch, ranks, groups, stores }: DemandOptions): Demand {
+export function demandOf({ training, inference, batch, ranks, groups, ...rules }: DemandOptions): Demand {
   const sharding = shardingOf(ranks);
   const geometry = chooseGeometry(training, batch, { groups });
   const attrs = parametersOf(training, inference);
@@ -87,7 +97,7 @@ export function demandOf({ training, inference, batch, ranks, groups, stores }: 
     ranks,
     batch,
     geometry,
-    tables: withStores(tablesIn(attrs, training, inference), stores),
+    tables: withRules(tablesIn(attrs, training, inference), rules),
     sequences: sequencesOf(training),
     dense: denseBytes(attrs),
     training: plan(training, batch, { geometry, sharding }),
@@ -105,14 +115,16 @@ function parametersOf(training: Graph, inference: Graph): ParameterAttrs[] {
 }
 
 /** The tables that ranks share. */
-export function tablesOf(training: Graph, inference: Graph, stores?: Stores): TableDemand[] {
-  return withStores(tablesIn(parametersOf(training, inference), training, inference), stores);
+export function tablesOf(training: Graph, inference: Graph, rules: TableRules = {}): TableDemand[] {
+  return withRules(tablesIn(parametersOf(training, inference), training, inference), rules);
 }
 
-function withStores(tables: readonly TableDemand[], stores: Stores = new Map()): TableDemand[] {
-  return tables.map((table) => {
-    const { translation } = table;
-    const store = translation === undefined ? undefined : stores.get(translation);
+function withRules(tables: readonly TableDemand[], { stores, byNorm }: TableRules): TableDemand[] {
+  return tables.map((each) => {
+    const { translation } = each;
+    if (translation === undefined) return each;
+    const table = byNorm?.has(translation) ? { ...each, parts: 1 } : each;
+    const store = stores?.get(translation);
     if (!store) return table;
     const together = tables.filter((each) => each.translation === translation);
     const record = together.reduce((sum, { weights, states }) => sum + weights + states, 0);
@@ -149,7 +161,7 @@ const isState = ({ role }: ParameterAttrs): boolean => role === "state";
 const bytesOfAll = (attrs: readonly ParameterAttrs[]): number =>
   attrs.reduce((sum, each) => sum + bytesOf(each), 0);
 
-type Lookups = Pick<TableDemand, "columns" | "returned">;
+type Lookups = Pick<TableDemand, "columns" | "returned" | "parts" | "wholeSums">;
 
 function tableDemand(
   attrs: ParameterAttrs,
@@ -182,11 +194,12 @@ function inputOf(ids: Tensor, made: ReadonlyMap<Tensor, Node>, byKey: boolean): 
 /** By the name of the table. */
 function lookupsOf(graph: Graph): Map<string, Lookups> {
   const made = producers(graph);
-  const uses = [...usesOfTables(graph)].map(([, { attrs, returned, others }]): [string, Lookups] => {
+  const uses = [...usesOfTables(graph)].map(([table, { attrs, returned, others }]): [string, Lookups] => {
     const columns = [...returned, ...others].map((ids): ColumnDemand => {
       return { name: inputOf(ids, made, attrs.byKey ?? false), isBag: isBag(ids.dtype) };
     });
-    return [attrs.name, { columns, returned: returned.length }];
+    const divided = { parts: columnsAtMost(graph, table), wholeSums: hasNorm(graph, table) };
+    return [attrs.name, { columns, returned: returned.length, ...divided }];
   });
   return new Map(uses);
 }

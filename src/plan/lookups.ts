@@ -31,12 +31,16 @@ export function trafficOf(
   const all = Array.from({ length: ranks }, (_, rank) => rank);
   const own = all.map((rank) => slotsOf(placement, rank));
   const of = (rank: number) => byRank?.[rank] ?? { asked, sums };
+  /** The ranks of one share: those of the others have the same parts. */
+  const parts = all.slice(placement.firstRank, placement.firstRank + (placement.columns ?? 1));
   const everyone: readonly [number, number] = [0, SLOTS];
   const fromAll = own.map((slots) => all.reduce((sum, rank) => sum + inSlots(of(rank).asked, slots), 0));
   return {
     placement,
-    asks: (rank) => inSlots(of(rank).asked, everyone) - inSlots(of(rank).asked, own[rank]),
-    returns: (rank) => inSlots(of(rank).sums, everyone) - inSlots(of(rank).sums, own[rank]),
+    asks: (rank) => parts.length * inSlots(of(rank).asked, everyone) - inSlots(of(rank).asked, own[rank]),
+    returns: (rank, numbersOf) =>
+      parts.reduce((sum, owner) => sum + numbersOf(owner), 0) * inSlots(of(rank).sums, everyone) -
+      numbersOf(rank) * inSlots(of(rank).sums, own[rank]),
     folds: (rank) => inSlots(updated, own[rank]),
     answers: (rank) => fromAll[rank] - inSlots(of(rank).asked, own[rank]),
   };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ConfigError, messageOf } from "../errors.js";
-import { type Placement, SLOTS } from "../graph/placement.js";
+import { type Placement, ranksOf, SLOTS } from "../graph/placement.js";
 import { parseUntrusted } from "../untrusted.js";
 import type { TableDemand } from "./demand.js";
 import { bindingOf, mostBytes, type RankPlan, refuseStore } from "./rank-plan.js";
@@ -29,6 +29,7 @@ const planSchema = z.looseObject({
         firstRank: whole,
         owners: count.max(SLOTS),
         turn: whole.optional(),
+        columns: count.optional(),
         copies: z.literal(true).optional(),
       }),
     }),
@@ -83,7 +84,7 @@ export function placementsOf({ tables }: RankPlan): Placements {
  */
 export function readPlacements(
   path: string,
-  tables: readonly Pick<TableDemand, "name" | "table" | "rows" | "dim" | "store">[],
+  tables: readonly Pick<TableDemand, "name" | "table" | "rows" | "dim" | "parts" | "store">[],
   ranks: number,
 ): Placements {
   const next = "Write it for this config and this number of ranks: npx pairloom plan --ranks … --output.";
@@ -100,10 +101,11 @@ export function readPlacements(
   for (const own of tables) {
     const { name, rows, dim } = own;
     const table = planned.get(name)!;
-    const { firstRank, owners, copies } = table.placement;
+    const { firstRank, columns = 1, copies } = table.placement;
     if (copies) refuseStore(own, `${path}, ${name}`);
+    check(name, `rows in ${Math.max(columns, own.parts)} parts`, `rows in ${own.parts} parts`);
     check(name, `${table.rows} x ${table.dim}`, `${rows} x ${dim}`);
-    check(name, `rank ${Math.max(firstRank + owners, ranks) - 1}`, `rank ${ranks - 1}`);
+    check(name, `rank ${Math.max(firstRank + ranksOf(table.placement), ranks) - 1}`, `rank ${ranks - 1}`);
   }
   return new Map(plan.tables.map(({ name, placement }) => [name, placement]));
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Column } from "../columns/columns.js";
-import { byRows, copied, type Placement } from "../graph/placement.js";
+import { byColumns, byRows, copied, type Placement } from "../graph/placement.js";
 import { KEYS } from "../graph/translation.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
@@ -13,7 +13,7 @@ import { Planner, type PlannerOptions } from "./planner.js";
 /** Plans of a model with one table for each number of rows; `keys`: dynamic ones, with a table of first-order weights too. */
 function plannerOf(
   rows: readonly number[],
-  { dim = 16, keys = false, frozen = false, ...options }: Options = {},
+  { dim = 16, keys = false, frozen = false, embedding = { kind: "adagrad" }, ...options }: Options = {},
 ): Planner {
   const translation = keys ? { translation: { ids: KEYS } } : {};
   const features = rows.map(
@@ -28,7 +28,6 @@ function plannerOf(
     ? { kind: "deepfm", embeddingDim: dim, ...wide }
     : { kind: "mlp", embeddingDim: dim, features: names, mlp: { hiddenUnits: [16] } };
   const spec = { model: modelSchema.parse(model), features };
-  const embedding = { kind: "adagrad" };
   const settings = {
     optimizers: optimizerSchema.parse({ embedding }),
     l2: l2Schema.parse({}),
@@ -42,6 +41,7 @@ interface Options extends Partial<PlannerOptions> {
   readonly dim?: number;
   readonly keys?: boolean;
   readonly frozen?: boolean;
+  readonly embedding?: object;
 }
 
 const TABLES = fc.array(fc.integer({ min: 1, max: 2 ** 22 }), { minLength: 1, maxLength: 14 });
@@ -80,7 +80,7 @@ describe("a plan", () => {
   it("is the fastest of all placements, for few tables", () => {
     const few = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 4 });
     fc.assert(
-      fc.property(few, fc.integer({ min: 2, max: 3 }), (rows, ranks) => {
+      fc.property(few, fc.integer({ min: 2, max: 4 }), (rows, ranks) => {
         const { model, tables, exact, seconds } = plannerOf(rows).plan(ranks);
         const all = Array.from({ length: ranks }, (_, rank) => rank);
         const base = total(model.base().seconds);
@@ -91,6 +91,7 @@ describe("a plan", () => {
           const placements = [
             byRows(name, ranks),
             copied(name, ranks),
+            ...[2, 3, 4].filter((n) => ranks % n === 0).map((columns) => byColumns(name, ranks, columns)),
             ...all.map((firstRank) => ({ firstRank, owners: 1 })),
           ];
           const taken = (placement: Placement) =>
@@ -110,6 +111,37 @@ describe("a plan", () => {
       }),
       { numRuns: 20, seed: 3 },
     );
+  });
+
+  it("divides each row of small tables among ranks, which have equal shares of it", () => {
+    const constraints = new Map([["f0", "columnWise"] as const]);
+    const plan = plannerOf([100], { constraints }).plan(4);
+    const [{ place }] = plan.tables;
+    expect(place.placement).toMatchObject({ firstRank: 0, owners: 1, columns: 4 });
+    const seconds = plan.ranks.map(({ seconds: { read, wire, update } }) => [read, wire, update]);
+    for (const each of seconds) each.forEach((part, i) => void expect(part).toBeCloseTo(seconds[0][i], 9));
+    const grid = plannerOf([100], { constraints: new Map([["f0", "grid"]]) }).plan(4);
+    expect(grid.tables[0].place.placement).toMatchObject({ owners: 2, columns: 2 });
+    const inThree = plannerOf([100], { constraints: new Map([["f0", { columns: 3 }]]) });
+    expect(inThree.plan(6).tables[0].place.placement).toMatchObject({ owners: 2, columns: 3 });
+  });
+
+  it.each<[string, number, Options]>([
+    ["more parts of rows than there are fours", 8, {}],
+    ["parts of rows that updates take as a whole", 2, { embedding: { kind: "rowWiseAdagrad" } }],
+  ])("refuses %s", (_, ranks, options) => {
+    const planner = plannerOf([100, 5000], { constraints: new Map([["f0", "columnWise"]]), ...options });
+    expect(() => planner.plan(ranks)).toThrow(/cannot be divided among the ranks like this/);
+  });
+
+  it("has whole rows of tables that lose them by their norms, and as many parts as there are fours of others", () => {
+    const tables = plannerOf([100, 200], { keys: true, byNorm: new Set(["f0"]) }).tables();
+    expect(tables.map(({ table, dim, parts }) => [table, dim, parts])).toEqual([
+      ["f0", 4, 1],
+      ["f1", 4, 1],
+      ["f0", 16, 1],
+      ["f1", 16, 4],
+    ]);
   });
 
   it("divides a terabyte with its states among 16 ranks of 128 GiB", () => {

@@ -4,14 +4,14 @@ import { ConfigError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { CostModel, total } from "./cost.js";
 import { type Counting, countEntries, countLookups } from "./count-lookups.js";
-import { type Demand, type DemandOptions, demandOf, type TableDemand, tablesOf } from "./demand.js";
+import { type Demand, demandOf, type TableDemand, type TableRules, tablesOf } from "./demand.js";
 import { guessedLookups, type TableLookups } from "./lookups.js";
 import { type Machine, machineOf, USABLE } from "./machine.js";
 import { type PlanningOptions, planRanks, type RankPlan } from "./rank-plan.js";
 import { groupsOf } from "./ranks.js";
 
 /** A model, the data that it is trained on if that has been read, and the machines. */
-export interface PlannerOptions extends Pick<PlanningOptions, "constraints">, Pick<DemandOptions, "stores"> {
+export interface PlannerOptions extends Pick<PlanningOptions, "constraints">, TableRules {
   readonly training: Graph;
   readonly inference: Graph;
   /** Rows of a step, over all ranks. */
@@ -57,13 +57,12 @@ export class Planner {
 
   /** The tables that ranks share. */
   tables(): readonly TableDemand[] {
-    const { training, inference, stores } = this.options;
-    return tablesOf(training, inference, stores);
+    const { training, inference } = this.options;
+    return tablesOf(training, inference, this.options);
   }
 
   private demand(ranks: number): Demand {
-    const { training, inference, batch, groups, stores } = this.options;
-    const demand = this.demands.get(ranks) ?? demandOf({ training, inference, batch, groups, ranks, stores });
+    const demand = this.demands.get(ranks) ?? demandOf({ ...this.options, ranks });
     this.demands.set(ranks, demand);
     return demand;
   }

@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { byRows, copied, SLOTS } from "../graph/placement.js";
+import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
 import {
   ALL_CACHED,
   added,
@@ -15,7 +15,14 @@ import type { Choice, Given, Problem } from "./problem.js";
 import { type Solved, solve } from "./solve.js";
 
 /** What a config says of where a table is. */
-export type Constraint = "rowWise" | "tableWise" | "replicated" | { readonly rank: number };
+export type Constraint =
+  | "rowWise"
+  | "columnWise"
+  | "grid"
+  | "tableWise"
+  | "replicated"
+  | { readonly rank: number }
+  | { readonly columns: number };
 
 export interface PlanningOptions {
   /** By the name of the table in the config. */
@@ -46,7 +53,7 @@ export function planRanks(model: CostModel, options: PlanningOptions = {}): Rank
   checkConstraints(model, options.constraints);
   const { tables, ranks } = model.demand;
   const groups = groupsOfTables(tables);
-  const forms = groups.map(([table]) => formsOf(model, table, options));
+  const forms = groups.map((group) => formsOf(model, { ...group[0], parts: partsOf(group) }, options));
   const problem: Problem = {
     ranks,
     base: loadOf(model.base()),
@@ -79,6 +86,9 @@ function groupsOfTables(tables: readonly TableDemand[]): TableDemand[][] {
   return [...groups.values()];
 }
 
+/** Among how many ranks the rows of tables on the same ranks may be divided. */
+const partsOf = (group: readonly TableDemand[]): number => Math.min(...group.map(({ parts }) => parts));
+
 /** A form that tables may have. */
 interface Form extends Place {
   /** One rank has it, on whichever it is best. */
@@ -95,7 +105,7 @@ function formsOf(model: CostModel, demand: TableDemand, { constraints, files }: 
 
 function placementsOf(
   ranks: number,
-  { name, translation = name, store }: TableDemand,
+  { name, translation = name, store, parts }: TableDemand,
   constraint: Constraint | undefined,
 ): Omit<Form, "cached">[] {
   const shared = { placement: byRows(translation, ranks), whole: false };
@@ -104,8 +114,26 @@ function placementsOf(
   if (constraint === "tableWise") return [whole];
   const copies = { placement: copied(translation, ranks), whole: false };
   if (constraint === "replicated") return [copies];
-  if (constraint === undefined) return store ? [shared, whole] : [shared, whole, copies];
-  return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
+  if (typeof constraint === "object" && "rank" in constraint)
+    return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
+  const divided = divisionsOf(ranks, parts)
+    .filter((columns) => isAllowed(columns, ranks, constraint))
+    .map((columns) => ({ placement: byColumns(translation, ranks, columns), whole: false }));
+  if (constraint !== undefined) return divided;
+  return [shared, whole, ...(store ? [] : [copies]), ...divided];
+}
+
+/** The numbers of ranks among which rows may be divided, so that all ranks have as many parts. */
+function divisionsOf(ranks: number, parts: number): number[] {
+  const most = Array.from({ length: Math.min(ranks, parts) }, (_, i) => i + 1);
+  return most.filter((columns) => columns > 1 && ranks % columns === 0);
+}
+
+/** @param constraint undefined: none */
+function isAllowed(columns: number, ranks: number, constraint: Constraint | undefined): boolean {
+  if (constraint === "columnWise") return columns === ranks;
+  if (constraint === "grid") return columns < ranks;
+  return typeof constraint !== "object" || !("columns" in constraint) || constraint.columns === columns;
 }
 
 function choiceOf(model: CostModel, tables: readonly TableDemand[], form: Form): Choice {
@@ -141,6 +169,7 @@ function reasonOf(
   if (ranks === 1) return `one rank${inFile}`;
   if (constraint !== undefined) return `train.placement${inFile}`;
   if (placement.copies) return "few rows, of which each rank needs most";
+  if ((placement.columns ?? 1) > 1) return `even shares of each row${inFile}`;
   if (placement.owners > 1)
     return `${rows * (weights + states) > machine.memory ? "too large for one" : "even shares"}${inFile}`;
   return `${rows < SLOTS ? "few rows" : "evens out ranks"}${inFile}`;
@@ -161,8 +190,10 @@ function checkConstraints(
         expected: `one of ${names.join(", ")}`,
         next: "Correct the name: it is that of the feature, or of its embedding.",
       });
-    if (constraint === "replicated") refuseStore(tables.find(({ table }) => table === name)!, where);
-    if (typeof constraint !== "object" || constraint.rank < ranks) continue;
+    const named = tables.filter(({ table }) => table === name);
+    if (constraint === "replicated") refuseStore(named[0], where);
+    refuseDivision(named, ranks, constraint, where);
+    if (typeof constraint !== "object" || !("rank" in constraint) || constraint.rank < ranks) continue;
     throw new ConfigError({
       what: "there is no such rank",
       where: `${where}.rank`,
@@ -172,6 +203,34 @@ function checkConstraints(
     });
   }
 }
+
+/** @throws ConfigError for rows that cannot be divided among the ranks as the constraint says */
+function refuseDivision(
+  tables: readonly TableDemand[],
+  ranks: number,
+  constraint: Constraint,
+  where: string,
+): void {
+  const divides =
+    constraint === "columnWise" ||
+    constraint === "grid" ||
+    (typeof constraint === "object" && "columns" in constraint);
+  if (!divides || ranks === 1) return;
+  for (const { name, parts, dim } of tables) {
+    const possible = divisionsOf(ranks, parts).filter((columns) => isAllowed(columns, ranks, undefined));
+    if (possible.some((columns) => isAllowed(columns, ranks, constraint))) continue;
+    throw new ConfigError({
+      what: "the rows of a table cannot be divided among the ranks like this",
+      where,
+      got: `${JSON.stringify(constraint)} of ${name}, with ${dim} columns, and ${ranks} ranks`,
+      expected: possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows",
+      next: NEXT_DIVISION,
+    });
+  }
+}
+
+const NEXT_DIVISION =
+  "Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and the optimizer of embeddings works element by element (sgd, adagrad, adam, rmsprop, adadelta).";
 
 /** @throws ConfigError for a copy on every rank of a table that memory need not hold */
 export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {

@@ -1,10 +1,11 @@
 import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { type Placement, slotsOf } from "../graph/placement.js";
+import { columnsOf, isFirstOfShare, type Placement, slotsOf } from "../graph/placement.js";
 import { NARROW_ROWS, type Tensor, width } from "../graph/tensor.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { UniqueRowsAttrs } from "../ops/exchange/unique-rows.js";
 import type { Plan } from "../passes/memory-plan.js";
+import { hasNorm } from "../passes/shard.js";
 import { type Groups, groupsOf } from "./ranks.js";
 
 /* What ranks send each other in a step, byte by byte: native/cpu/exchange/. */
@@ -18,10 +19,10 @@ const RESULTS_COUNT_BYTES = 4;
 /** Where a table is, and what ranks ask of each other. */
 export interface TableTraffic {
   readonly placement: Placement;
-  /** Different rows that a rank asks other ranks for. */
+  /** Different rows that a rank asks other ranks for, each of the ranks that have parts of a row. */
   asks(rank: number): number;
-  /** Sums of gradients that it returns to them. */
-  returns(rank: number): number;
+  /** Numbers of the sums of gradients that it returns to them. @param numbersOf of a sum, to an owner */
+  returns(rank: number, numbersOf: (owner: number) => number): number;
   /** Rows that the others ask it for. */
   answers(rank: number): number;
   /** Rows of which it adds up gradients, where every rank has all rows. */
@@ -62,7 +63,10 @@ export function bytesSent(rounds: readonly Round[], rank: number): Map<string, n
 }
 
 interface Route extends Pick<UniqueRowsAttrs, "rows" | "returned"> {
+  /** Of ids. */
   readonly columns: number;
+  /** True if ranks that have parts of rows get sums of whole ones. */
+  readonly wholeSums: boolean;
   readonly traffic: TableTraffic;
 }
 
@@ -91,8 +95,15 @@ class Routes {
     );
     for (const { op, attrs, inputs } of graph.nodes) {
       if (op !== EXCHANGES.uniqueRows) continue;
-      const traffic = trafficOf(nameOf.get(tableOfRoute(graph, attrs.route))!);
-      this.routes.set(attrs.route, { ...(attrs as UniqueRowsAttrs), columns: inputs.length, traffic });
+      const table = tableOfRoute(graph, attrs.route);
+      const traffic = trafficOf(nameOf.get(table)!);
+      const wholeSums = hasNorm(graph, table);
+      this.routes.set(attrs.route, {
+        ...(attrs as UniqueRowsAttrs),
+        columns: inputs.length,
+        wholeSums,
+        traffic,
+      });
     }
   }
 
@@ -119,14 +130,17 @@ class Routes {
 
   private fetching(node: Node): Round[] {
     const { traffic } = this.routes.get(node.attrs.route)!;
-    const rowBytes = rowBytesOf(node.inputs[0]);
-    return [...this.telling(node), { name: "rows", sent: (rank) => rowBytes * traffic.answers(rank) }];
+    const { shape, dtype } = node.inputs[0];
+    const bytes = dtype === "fp32" ? FP32 : FP32 / 2;
+    const partBytes = (rank: number) => bytes * partOf(traffic.placement, rank, (shape[1] as number) ?? 1);
+    return [...this.telling(node), { name: "rows", sent: (rank) => partBytes(rank) * traffic.answers(rank) }];
   }
 
   private returning({ attrs, outputs }: Node): Round {
-    const { traffic } = this.routes.get(attrs.route)!;
-    const rowBytes = FP32 * width(outputs[1]);
-    return { name: "sums", sent: (rank) => rowBytes * traffic.returns(rank) };
+    const { traffic, wholeSums } = this.routes.get(attrs.route)!;
+    const dim = width(outputs[1]);
+    const numbersOf = (owner: number) => (wholeSums ? dim : partOf(traffic.placement, owner, dim));
+    return { name: "sums", sent: (rank) => FP32 * traffic.returns(rank, numbersOf) };
   }
 
   private foldingRows(node: Node): Round[] {
@@ -155,7 +169,8 @@ class Routes {
 
   private gatheringSlots({ attrs }: Node): Round {
     const { placement } = this.routes.get(attrs.route)!.traffic;
-    const slots = (rank: number): number => slotsOf(placement, rank)[1] - slotsOf(placement, rank)[0];
+    const slots = (rank: number): number =>
+      isFirstOfShare(placement, rank) ? slotsOf(placement, rank)[1] - slotsOf(placement, rank)[0] : 0;
     return { name: "squares", sent: (rank) => FP32 * (this.ranks - 1) * slots(rank) };
   }
 
@@ -174,7 +189,8 @@ class Routes {
 /** Of a row's place in messages. */
 export const idBytesOf = (rows: number): number => (rows > NARROW_ROWS ? 2 * FP32 : FP32);
 
-function rowBytesOf({ shape, dtype }: Tensor): number {
-  const [, dim = 1] = shape as number[];
-  return dim * (dtype === "fp32" ? FP32 : FP32 / 2);
+/** The numbers that a rank has of a row. */
+function partOf(placement: Placement, rank: number, dim: number): number {
+  const [begin, end] = columnsOf(placement, rank, dim);
+  return end - begin;
 }

@@ -8,6 +8,7 @@ import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { storesOf } from "../train/tiers.js";
+import { evictedByNorm } from "../train/translations.js";
 import { prepareFor } from "./prepare-for.js";
 
 export interface PlanRunOptions {
@@ -21,8 +22,8 @@ export interface PlanRunOptions {
 /** Plans what a config trains. @throws ConfigError, DataError like {@link prepareFor} */
 export async function plannerOf(config: Config, { measure, ...machines }: PlanRunOptions): Promise<Planner> {
   if (measure) return preparedPlanner(config, await prepareFor(config, () => undefined), machines);
-  const { features, guesses, stores } = await sizedFeatures(config.features);
-  return new Planner({ ...machines, ...graphsOf(config, features), guesses, stores });
+  const { features, ...sizes } = await sizedFeatures(config.features);
+  return new Planner({ ...machines, ...graphsOf(config, features), ...sizes });
 }
 
 export function preparedPlanner(
@@ -35,6 +36,7 @@ export function preparedPlanner(
     ...machines,
     ...graphsOf(config, fittedFeatureInfos(features)),
     stores: storesOf(features, ""),
+    byNorm: evictedByNorm(features),
     data: splits.train,
     counting: { shuffle: shuffle ? { seed, epoch: 0 } : undefined },
   });

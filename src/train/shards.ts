@@ -19,6 +19,7 @@ import { CheckpointError, messageOf } from "../errors.js";
 import {
   type ColumnRange,
   columnsOf,
+  isFirstOfShare,
   placeOf,
   placesOf,
   rowAt,
@@ -276,7 +277,7 @@ function shardTensors({ table, states, picked }: SharedTable, rank: number): [st
 }
 
 /** Of the ranks that have columns of the same rows, the first one says which rows these are. */
-const speaksFor = (table: Parameter): boolean => ownColumns(table)[0] === 0;
+const speaksFor = ({ shard }: Parameter): boolean => isFirstOfShare(shard!.placement, shard!.rank);
 
 const NO_KEYS = new BigUint64Array(0);
 

@@ -13,9 +13,16 @@ import { l2Schema, type Optimizers, optimizerSchema } from "./step/optimizers.js
 
 const count = z.int().positive();
 
-/** All ranks share the rows of a table, or one of them has it (any one, or this one), or each has a copy. */
+/**
+ * All ranks share a table: its rows, the columns of all rows, or both (rows and columns, or as many parts of each row); or one of
+ * them has it (any one, or this one), or each has a copy.
+ */
 const placementSchema = z.union([
-  z.enum(["rowWise", "tableWise", "replicated"]),
+  z.enum(["rowWise", "columnWise", "grid", "tableWise", "replicated"]),
+  z.strictObject({
+    /** The ranks among which each row is divided. */
+    columns: count.min(2),
+  }),
   z.strictObject({
     /** The rank that has the table. */
     rank: z.int().nonnegative(),

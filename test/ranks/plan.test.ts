@@ -30,8 +30,8 @@ const configOf = (train: object): Config =>
       { kind: "id", name: "user", buckets: 41 },
       { kind: "ids", name: "tags", buckets: 7 },
     ],
-    model: { kind: "mlp", features: ["user", "tags"], embeddingDim: 4, mlp: { hiddenUnits: [8] } },
-    train: { batchSize: 128, epochs: 1, threads: 1, ...train },
+    model: { kind: "mlp", features: ["user", "tags"], embeddingDim: 12, mlp: { hiddenUnits: [8] } },
+    train: { batchSize: 128, epochs: 1, threads: 1, optimizer: { embedding: { kind: "adagrad" } }, ...train },
   });
 
 let runs = 0;
@@ -58,6 +58,7 @@ describe.skipIf(!addon)("a run of several ranks", () => {
     for (const placement of [
       { user: { rank: 2 }, tags: "tableWise" },
       { user: "replicated", tags: "rowWise" },
+      { user: "columnWise", tags: { columns: 3 } },
     ])
       expect(await hashes({ placement }, 3)).toEqual(expected);
   });

@@ -4,7 +4,7 @@ import { loadAddon } from "../../src/native/addon.js";
 import { cli, csv, makeWorld, rows, smallConfig, type World } from "../cli-world.js";
 import { Job, LAUNCHERS, PAIRLOOM } from "./job.js";
 
-/* `train` as processes of each launcher, with a preemption in the middle. */
+/* `train` as processes of each launcher, with a preemption in the middle. They have columns of one table, and rows of the other. */
 
 const EPOCHS = 60;
 const STEPS_PER_EPOCH = 32;
@@ -22,7 +22,10 @@ beforeAll(async () => {
   world.write("rows.csv", csv(rows(2000)));
   world.write("test.csv", csv(rows(100)));
   const checkpoint = { full: { every: 3 } };
-  const config = { ...smallConfig(), train: { batchSize: 64, epochs: EPOCHS, threads: 1, checkpoint } };
+  const optimizer = { embedding: { kind: "adagrad" } };
+  const placement = { item: "columnWise", user: "rowWise" };
+  const train = { batchSize: 64, epochs: EPOCHS, threads: 1, checkpoint, optimizer, placement };
+  const config = { ...smallConfig(), train };
   world.write("pairloom.config.json", JSON.stringify(config));
   expect((await cli("train", ".", "--run", "runs/whole")).code).toBe(0);
 });

@@ -47,7 +47,10 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
 const DYNAMIC =
   "dynamic tables: a shared one of ids, bags and sequences that evicts, and one of crosses with 16-bit rows that admits";
 
+const DYNAMIC_ALONE = "the same, without weights of first order";
+
 const STORED = "tables with a store: one of fixed size in a model of two tables, and a dynamic one";
+const STORED_ALONE = "columns of tables with a store";
 const STORE = { memory: "48KB", path: folder };
 
 /** Vectors to start a table from, of some of its ids. */
@@ -71,6 +74,45 @@ interface Setup {
   readonly features?: readonly object[];
 }
 
+const KEYED = [
+  {
+    kind: "id",
+    name: "visitor",
+    dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+    embedding: "things",
+  },
+  {
+    kind: "ids",
+    name: "tags",
+    dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+    embedding: "things",
+  },
+  {
+    kind: "sequence",
+    name: "seen",
+    dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
+    embedding: "things",
+  },
+  {
+    kind: "id",
+    name: "both",
+    columns: ["visitor", "city"],
+    dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
+    dtype: "bf16",
+  },
+];
+
+/** @param memory of the dynamic table, which has room for the rows of a batch */
+const inStores = (memory: string) => [
+  { kind: "id", name: "both", columns: ["visitor", "city"], hash: 2000, dtype: "bf16", store: STORE },
+  {
+    kind: "id",
+    name: "visitor",
+    dynamic: { capacity: 140, evict: "lru" },
+    store: { ...STORE, memory },
+  },
+];
+
 const CONFIGS = {
   "an MLP with batch norm, dropout, clipping and a schedule": {
     model: { kind: "mlp", features: ["a", "b"], mlp: { hiddenUnits: [16, 8], norm: "batch", dropout: 0.1 } },
@@ -82,41 +124,15 @@ const CONFIGS = {
   "a DLRM with bags, 16-bit tables and a clip": {
     model: {
       kind: "dlrm",
-      embeddingDim: 4,
-      dense: { features: ["a", "b"], mlp: { hiddenUnits: [4] } },
+      embeddingDim: 12,
+      dense: { features: ["a", "b"], mlp: { hiddenUnits: [12] } },
       sparse: { features: ["user", "tags"] },
       final: { hiddenUnits: [8] },
     },
     train: { clip: { norm: 1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
   [DYNAMIC]: {
-    features: [
-      {
-        kind: "id",
-        name: "visitor",
-        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
-        embedding: "things",
-      },
-      {
-        kind: "ids",
-        name: "tags",
-        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
-        embedding: "things",
-      },
-      {
-        kind: "sequence",
-        name: "seen",
-        dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
-        embedding: "things",
-      },
-      {
-        kind: "id",
-        name: "both",
-        columns: ["visitor", "city"],
-        dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
-        dtype: "bf16",
-      },
-    ],
+    features: KEYED,
     model: {
       kind: "deepfm",
       embeddingDim: 4,
@@ -133,16 +149,19 @@ const CONFIGS = {
       optimizer: { embedding: { kind: "adam", learningRate: 0.01 } },
     },
   },
+  [DYNAMIC_ALONE]: {
+    features: KEYED,
+    model: {
+      kind: "mlp",
+      embeddingDim: 12,
+      features: ["a", "visitor", "tags", "both"],
+      sequences: [{ kind: "din", query: ["visitor"], columns: ["seen"], mlp: { hiddenUnits: [4] } }],
+      mlp: { hiddenUnits: [8] },
+    },
+    train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+  },
   [STORED]: {
-    features: [
-      { kind: "id", name: "both", columns: ["visitor", "city"], hash: 2000, dtype: "bf16", store: STORE },
-      {
-        kind: "id",
-        name: "visitor",
-        dynamic: { capacity: 140, evict: "lru" },
-        store: { ...STORE, memory: "17KB" },
-      },
-    ],
+    features: inStores("17KB"),
     model: {
       kind: "deepfm",
       embeddingDim: 4,
@@ -150,6 +169,11 @@ const CONFIGS = {
       deep: { features: ["a", "visitor", "both"], mlp: { hiddenUnits: [8] } },
     },
     train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+  },
+  [STORED_ALONE]: {
+    features: inStores("23KB"),
+    model: { kind: "mlp", embeddingDim: 12, features: ["a", "visitor", "both"], mlp: { hiddenUnits: [8] } },
+    train: { optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
   "logistic regression without shuffling": {
     model: { kind: "logisticRegression", features: ["a", "b", "user"] },
@@ -239,8 +263,10 @@ async function traces(runDir: string, { report }: RunResult) {
   return { lines, results, position, checkpoint, parameters, tables, hashes: await hashes(runDir) };
 }
 
-/** Statistics of the files of stored tables, which are in the log, are those of rank 0. */
-const COMPARED = (Object.keys(CONFIGS) as (keyof typeof CONFIGS)[]).filter((name) => name !== STORED);
+/** Statistics of the files of stored tables, which are in the log, are those of rank 0. Other tests have the dynamic tables alone. */
+const COMPARED = (Object.keys(CONFIGS) as (keyof typeof CONFIGS)[]).filter(
+  (name) => ![STORED, STORED_ALONE, DYNAMIC_ALONE].includes(name),
+);
 
 describe.skipIf(!addon).each(COMPARED)("%s", (name) => {
   const config = configOf(name);
@@ -287,8 +313,10 @@ it.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] a
 describe.skipIf(!addon).each([
   ["a DLRM with bags, 16-bit tables and a clip", { user: "rowWise", tags: "replicated" }],
   [DYNAMIC, { things: "replicated", both: "rowWise" }],
+  [DYNAMIC_ALONE, { things: "columnWise", both: "rowWise" }],
+  ["a DLRM with bags, 16-bit tables and a clip", { user: "columnWise", tags: "columnWise" }],
 ] as const)(
-  "changes between complete checkpoints, where every rank has a copy of one table: %s",
+  "changes between complete checkpoints, where ranks have copies or columns of tables: %s",
   (name, placement) => {
     const to = newRun();
     const changing = (published: string): Config => {
@@ -337,10 +365,13 @@ describe.skipIf(!addon).each([
   },
 );
 
-it.skipIf(!addon)("ranks share tables with a store, also where their number changes", async () => {
-  const { train, ...config } = configOf(STORED);
+it.skipIf(!addon).each([
+  [STORED, {}],
+  [STORED_ALONE, { both: "columnWise", visitor: "columnWise" }],
+] as const)("ranks share %s, also where their number changes", async (name, placement) => {
+  const { train, ...config } = configOf(name);
   const checkpoint = { ...train.checkpoint, every: 4, full: { every: 4 } };
-  const stored = { ...config, train: { ...train, epochs: 1, checkpoint } };
+  const stored = { ...config, train: { ...train, epochs: 1, checkpoint, placement } };
   const [alone, together] = [newRun(), newRun()];
   const { report } = await run(stored, alone, { ranks: 1 });
   await run(stored, together, { ranks: 2, stopAt: 800 });
