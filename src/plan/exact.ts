@@ -1,3 +1,4 @@
+import { Budget } from "./budget.js";
 import {
   type Choice,
   fits,
@@ -13,11 +14,12 @@ import {
 
 /** Items that are tried in all ways. */
 const MOST_ITEMS = 12;
-const MOST_SECONDS = 1;
+/** About a second. */
+const MOST_WORK = 1e6;
 
 /**
  * The best solution, by branch and bound: the least time of the slowest rank, then the least memory of the fullest one.
- * `undefined` if nothing fits, or `gaveUp` if it takes too long.
+ * `undefined` if nothing fits, or `gaveUp` if it takes too much work.
  */
 export function solveExactly(problem: Problem): Solution | undefined | "gaveUp" {
   return problem.items.length > MOST_ITEMS ? "gaveUp" : new Search(problem).run();
@@ -32,7 +34,7 @@ class Search {
   /** By position in the order: a number for each rank; items from there on treat ranks with the same number alike. */
   private readonly alike: readonly (readonly number[])[];
   private readonly given: Given[];
-  private readonly end = performance.now() + 1000 * MOST_SECONDS;
+  private readonly budget = new Budget(MOST_WORK);
   private gaveUp = false;
 
   constructor(private readonly problem: Problem) {
@@ -55,7 +57,8 @@ class Search {
       this.best = { given: [...this.given], most: totals.most() };
       return;
     }
-    if (performance.now() > this.end) this.gaveUp = true;
+    this.budget.spend(this.problem.ranks);
+    if (this.budget.isSpent) this.gaveUp = true;
     const item = this.order[position];
     for (const [choice, each] of this.problem.items[item].entries()) {
       for (const rank of this.ranksFor(each, position, totals)) {

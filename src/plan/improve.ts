@@ -1,3 +1,4 @@
+import type { Budget } from "./budget.js";
 import type { Candidate } from "./candidates.js";
 import { type Choice, type Given, mostOf, type Problem, Totals, totalsOf } from "./problem.js";
 
@@ -65,9 +66,9 @@ export function isBetter(a: Score, b: Score): boolean {
 export function improved(
   problem: Problem,
   start: readonly Given[],
-  { near, isOver }: { readonly near: number; readonly isOver: () => boolean },
+  { near, budget }: { readonly near: number; readonly budget: Budget },
 ): Given[] {
-  return new LocalSearch(problem, start, near).run(isOver);
+  return new LocalSearch(problem, start, near, budget).run();
 }
 
 class LocalSearch {
@@ -79,16 +80,18 @@ class LocalSearch {
     private readonly problem: Problem,
     start: readonly Given[],
     private readonly near: number,
+    private readonly budget: Budget,
   ) {
     this.given = [...start];
     this.totals = totalsOf(problem, start);
     this.score = scoreOf(this.totals, near);
   }
 
-  run(isOver: () => boolean): Given[] {
-    for (let changed = true; changed && !isOver(); ) {
+  run(): Given[] {
+    for (let changed = true; changed && !this.budget.isSpent; ) {
       changed = false;
-      for (const item of this.itemsOf(this.worst())) changed = (!isOver() && this.change(item)) || changed;
+      for (const item of this.itemsOf(this.worst()))
+        changed = (!this.budget.isSpent && this.change(item)) || changed;
     }
     return this.given;
   }
@@ -120,6 +123,7 @@ class LocalSearch {
   }
 
   private exchange(item: number, ranks: readonly number[]): boolean {
+    this.budget.spend(this.given.length);
     const own = this.given[item];
     const isPartner = (other: number) =>
       this.choiceOf(other).whole &&
@@ -135,6 +139,7 @@ class LocalSearch {
   }
 
   private try(changes: readonly (readonly [item: number, to: Given])[]): boolean {
+    this.budget.spend(this.problem.ranks);
     const before = changes.map(([item]) => [item, this.given[item]] as const);
     this.set(changes);
     const score = scoreOf(this.totals, this.near);

@@ -51,7 +51,7 @@ describe("a plan", () => {
   it("places each row once, or on each rank", () => {
     fc.assert(
       fc.property(TABLES, RANKS, (rows, ranks) => {
-        const plan = plannerOf(rows).plan(ranks, { seconds: 0.01 });
+        const plan = plannerOf(rows).plan(ranks, { work: 1e5 });
         const placed = plan.ranks.reduce((sum, { bytes }) => sum + bytes.tables + bytes.states, 0);
         const times = plan.tables.map(
           ({ table, place }) => table.rows * (place.placement.copies ? ranks : 1),
@@ -68,7 +68,7 @@ describe("a plan", () => {
     fc.assert(
       fc.property(TABLES, RANKS, (rows, ranks) => {
         const memory = 400e6;
-        const plan = plannerOf(rows, { memory }).plan(ranks, { seconds: 0.01 });
+        const plan = plannerOf(rows, { memory }).plan(ranks, { work: 1e5 });
         const most = Math.max(...plan.ranks.map(({ bytes }) => total(bytes)));
         expect(plan.fits).toBe(most <= 0.9 * memory);
         expect(Math.max(...plan.ranks.map(({ seconds }) => total(seconds)))).toBeCloseTo(plan.seconds, 9);

@@ -28,7 +28,7 @@ export interface PlannerOptions extends Pick<PlanningOptions, "constraints">, Ta
 }
 
 /** What is other than the config says, to see what that would cost. */
-export interface Change extends Pick<PlanningOptions, "files" | "seconds"> {
+export interface Change extends Pick<PlanningOptions, "files" | "work"> {
   readonly tables?: (table: TableDemand) => TableDemand;
 }
 

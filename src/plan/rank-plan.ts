@@ -29,8 +29,8 @@ export interface PlanningOptions {
   readonly constraints?: ReadonlyMap<string, Constraint>;
   /** Whether tables may have rows in files. */
   readonly files?: boolean;
-  /** Of search, where not everything can be tried. */
-  readonly seconds?: number;
+  /** Of search, where not everything can be tried (see Budget). */
+  readonly work?: number;
 }
 
 export interface PlannedTable {
@@ -60,7 +60,7 @@ export function planRanks(model: CostModel, options: PlanningOptions = {}): Rank
     limits: [Number.POSITIVE_INFINITY, model.machine.memory],
     items: forms.map((each, i) => each.map((form) => choiceOf(model, groups[i], form))),
   };
-  const { given, most, ...solved } = solve(problem, options.seconds);
+  const { given, most, ...solved } = solve(problem, options.work);
   const groupOf = new Map(groups.flatMap((group, i) => group.map((table) => [table, i] as const)));
   const placed = tables.map((table) => placeOf(forms[groupOf.get(table)!], given[groupOf.get(table)!]));
   return {

@@ -1,11 +1,12 @@
 import { lowerBound } from "./bound.js";
+import { Budget } from "./budget.js";
 import { candidatesOf } from "./candidates.js";
 import { solveExactly } from "./exact.js";
 import { improved, isBetter, place, type Score, scoreOf } from "./improve.js";
 import { fits, type Given, type Problem, type Solution, totalsOf } from "./problem.js";
 
-/** Seconds of local search, and the distance from lower bounds of seconds and of memory at which it ends. */
-const MOST_SECONDS = 5;
+/** Work of local search, about five seconds, and the distance from lower bounds of seconds and of memory at which it ends. */
+export const MOST_WORK = 5e7;
 const NEAR = { seconds: 1.01, memory: 1.05 };
 
 export interface Solved extends Solution {
@@ -18,10 +19,10 @@ export interface Solved extends Solution {
 }
 
 /** The solution whose slowest rank takes the least time, and among those the one whose fullest rank takes the least memory. */
-export function solve(problem: Problem, seconds = MOST_SECONDS): Solved {
+export function solve(problem: Problem, work = MOST_WORK): Solved {
   const best = solveExactly(problem);
   if (best && best !== "gaveUp") return { ...best, fits: true, bound: best.most[0], exact: true };
-  return { ...search(problem, seconds), exact: best === undefined };
+  return { ...search(problem, work), exact: best === undefined };
 }
 
 interface Scored {
@@ -29,11 +30,10 @@ interface Scored {
   readonly score: Score;
 }
 
-function search(problem: Problem, seconds: number): Omit<Solved, "exact"> {
+function search(problem: Problem, work: number): Omit<Solved, "exact"> {
   const bound = lowerBound(problem);
   const near = NEAR.seconds * bound;
-  const end = performance.now() + 1000 * seconds;
-  const isOver = () => performance.now() > end;
+  const budget = new Budget(work);
   const scored = (given: readonly Given[]): Scored => {
     return { given, score: scoreOf(totalsOf(problem, given), near) };
   };
@@ -42,8 +42,8 @@ function search(problem: Problem, seconds: number): Omit<Solved, "exact"> {
     .sort((a, b) => (isBetter(a.score, b.score) ? -1 : 1));
   let best = starts[0];
   for (const { given } of starts) {
-    if (isNear(problem, best, near) || isOver()) break;
-    const next = scored(improved(problem, given, { near, isOver }));
+    if (isNear(problem, best, near) || budget.isSpent) break;
+    const next = scored(improved(problem, given, { near, budget }));
     if (isBetter(next.score, best.score)) best = next;
   }
   const most = totalsOf(problem, best.given).most();

@@ -3,6 +3,7 @@ import { ALL_CACHED, total } from "./cost.js";
 import type { TableDemand } from "./demand.js";
 import type { Change, Planner } from "./planner.js";
 import { mostBytes, type RankPlan } from "./rank-plan.js";
+import { MOST_WORK } from "./solve.js";
 
 /** A change with which a model fits that does not fit otherwise. */
 export interface WayOut {
@@ -19,7 +20,7 @@ const TRIES = 12;
 /** Tables that are named. */
 const SHOWN = 4;
 /** Of search, for each change. */
-const SECONDS = 1;
+const WORK = MOST_WORK / 5;
 
 /** The changes with the fastest steps, up to three. */
 export function waysOut(planner: Planner, plan: RankPlan): WayOut[] {
@@ -72,7 +73,7 @@ function moreRanks(planner: Planner, plan: RankPlan): WayOut | undefined {
 }
 
 function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
-  const found = planner.plan(ranks.length, { files: true, seconds: SECONDS });
+  const found = planner.plan(ranks.length, { files: true, work: WORK });
   if (!found.fits) return undefined;
   return {
     change: `store: { memory } of ${storesOf(found)}; a guess: files give ${found.model.machine.disk / 1e6} MB/s`,
@@ -90,6 +91,6 @@ function storesOf({ tables }: RankPlan): string {
 }
 
 function tried(planner: Planner, ranks: number, change: Change, text: string): WayOut | undefined {
-  const plan = planner.plan(ranks, { ...change, seconds: SECONDS });
+  const plan = planner.plan(ranks, { ...change, work: WORK });
   return plan.fits ? { change: text, seconds: plan.seconds, bytes: mostBytes(plan) } : undefined;
 }
