@@ -1,10 +1,6 @@
 import { spawn } from "node:child_process";
-import { resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { cli, csv, makeWorld, newestTensors, rows, smallConfig, type World } from "./cli-world.js";
-
-const entry = resolve("test/cli-entry.ts");
-const tsx = import.meta.resolve("tsx");
+import { cli, csv, makeWorld, newestTensors, PAIRLOOM, rows, smallConfig, type World } from "./cli-world.js";
 
 let world: World;
 beforeAll(() => {
@@ -18,7 +14,7 @@ afterAll(() => world.remove());
 
 it("Ctrl-C saves and says how to go on; going on ends with the bytes of a run that never stopped", async () => {
   const args = ["train", ".", "--run", "runs/stopped", "--backend", "reference"];
-  const child = spawn(process.execPath, ["--import", tsx, entry, ...args]);
+  const child = spawn(PAIRLOOM[0], [...PAIRLOOM.slice(1), ...args]);
   let out = "";
   let err = "";
   child.stdout.on("data", (text) => {

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readdirSync } from "node:fs";
-import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findLatest } from "../src/checkpoint/index.js";
 import { hashTensors } from "../src/saved/hash-tensors.js";
@@ -11,18 +10,17 @@ import {
   jsonLines,
   makeWorld,
   newestTensors,
+  PAIRLOOM,
   type Row,
   rows,
   smallConfig,
   type World,
 } from "./cli-world.js";
-import { Job, LAUNCHERS, PAIRLOOM } from "./ranks/job.js";
+import { Job, LAUNCHERS } from "./ranks/job.js";
 
 /** `train --continue` on a topic of a mock cluster, which kcat runs while its standard input is open. */
 const hasKcat = spawnSync("kcat", ["-V"]).status === 0;
 if (!hasKcat) console.warn("kcat is not installed (apt-get install kcat): topics are not tested");
-
-const entry = resolve("test/cli-entry.ts");
 
 let world: World;
 let cluster: ChildProcess | undefined;
@@ -194,7 +192,7 @@ describe.skipIf(!hasKcat)("a topic", () => {
   /** Goes on in a process of its own, and kills it with SIGKILL at this moment. */
   async function killWhen(isTime: () => boolean): Promise<void> {
     const args = ["train", "killed.json", "--run", "killed", "--continue", "--until-end"];
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), entry, ...args]);
+    const child = spawn(PAIRLOOM[0], [...PAIRLOOM.slice(1), ...args]);
     const closed = once(child, "close");
     const timer = setInterval(() => isTime() && child.kill("SIGKILL"), 1);
     const [, signal] = await closed;

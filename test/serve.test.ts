@@ -2,14 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { load } from "../src/serve/load.js";
 import { saveInitial } from "../src/serve/testing.js";
 import { get, post, saveUntrained } from "../src/server/testing.js";
+import { cli, PAIRLOOM } from "./cli-world.js";
 
-const entry = resolve("test/cli-entry.ts");
-const tsx = import.meta.resolve("tsx");
 const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-cli-"));
 const run = join(folder, "run");
 beforeAll(() => saveUntrained(run));
@@ -28,7 +27,7 @@ interface Started {
 async function start(...args: string[]): Promise<Started> {
   // However slow the machine is: other tests are of refusing.
   const patient = ["--port", "0", "--work", "1000000", "--deadline", "1000000"];
-  const child = spawn(process.execPath, ["--import", tsx, entry, "serve", ...args, ...patient]);
+  const child = spawn(PAIRLOOM[0], [...PAIRLOOM.slice(1), "serve", ...args, ...patient]);
   let [out, err] = ["", ""];
   const log = () =>
     out
@@ -154,7 +153,6 @@ it.each([
   [["run", "--host", "0.0.0.0"], /outside this machine a server needs a token/],
   [["run", "--tls-cert", "x.pem"], /x\.pem/],
 ])("refuses %j", async (args, message) => {
-  const { cli } = await import("./cli-world.js");
   const { code, err } = await cli("serve", args[0] === "run" ? run : args[0], ...args.slice(1));
   expect(err).toMatch(message);
   expect(code).toBe(1);

@@ -3,11 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { load } from "../src/index.js";
-import { cli, csv, makeWorld, rows, smallConfig, type World } from "./cli-world.js";
+import { cli, csv, makeWorld, PAIRLOOM, rows, smallConfig, type World } from "./cli-world.js";
 
 const source = (file: string) => JSON.stringify(resolve("src", file));
 const tsx = import.meta.resolve("tsx");
-const entry = resolve("test/cli-entry.ts");
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
 
 let world: World;
@@ -16,9 +15,9 @@ beforeAll(() => {
 });
 afterAll(() => world.remove());
 
-/** A Node process of its own, which reads the sources as they are. */
+/** A Node process of its own. */
 function node(...args: string[]) {
-  return spawnSync(process.execPath, ["--import", tsx, ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, args, { encoding: "utf8" });
 }
 
 describe("pairloom/serve", () => {
@@ -52,7 +51,7 @@ describe("pairloom/serve", () => {
     );
     const trained = await cli("train", ".", "--run", "runs/own", "--backend", "reference");
     expect(trained.code, trained.err).toBe(0);
-    const { stdout, stderr } = node("program.mts");
+    const { stdout, stderr } = node("--import", tsx, "program.mts");
     expect(stdout, stderr).not.toBe("");
     const { prediction, serving, reading } = JSON.parse(stdout);
     expect(prediction).toBe(
@@ -82,7 +81,7 @@ describe("where DuckDB is not installed", () => {
       return load(name, ...rest);
     };`;
   const withoutDuckdb = (...args: string[]) =>
-    node("--import", `data:text/javascript,${encodeURIComponent(hook)}`, entry, ...args);
+    node("--import", `data:text/javascript,${encodeURIComponent(hook)}`, ...PAIRLOOM.slice(1), ...args);
 
   it("the help lists the commands", () => {
     const { stdout, stderr, status } = withoutDuckdb("--help");

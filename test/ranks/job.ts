@@ -56,9 +56,6 @@ export class Job {
 /** Node, for programs in TypeScript. */
 const NODE = [process.execPath, "--import", import.meta.resolve("tsx")];
 
-/** The command line from source. */
-export const PAIRLOOM = [...NODE, resolve("test/cli-entry.ts")];
-
 /** A job of a program beside this file. */
 export function rankJob(
   launcher: readonly string[],

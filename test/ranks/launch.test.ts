@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { topologySchema } from "../../src/distributed/topology.js";
 import { loadAddon } from "../../src/native/addon.js";
-import { cli } from "../cli-world.js";
-import { Job, LAUNCHERS, PAIRLOOM } from "./job.js";
+import { cli, PAIRLOOM } from "../cli-world.js";
+import { Job, LAUNCHERS } from "./job.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-ranks-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadAddon } from "../../src/native/addon.js";
-import { cli, csv, makeWorld, rows, smallConfig, type World } from "../cli-world.js";
-import { Job, LAUNCHERS, PAIRLOOM } from "./job.js";
+import { cli, csv, makeWorld, PAIRLOOM, rows, smallConfig, type World } from "../cli-world.js";
+import { Job, LAUNCHERS } from "./job.js";
 
 /* `train` as processes of each launcher, with a preemption in the middle. They have columns of one table, and rows of the other. */
 
