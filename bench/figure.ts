@@ -21,11 +21,12 @@ export interface FigureOptions {
   /** To train, and again to infer. */
   readonly seconds: number;
   readonly threads: number;
-  /** Rows of the table of `tiers` and `tier-rows`, or of `large-table`, whose life it then measures alone. */
+  /** Rows of the table of `tiers`, `tier-rows` and `table-checkpoints`, or of `large-table`, whose life it then measures alone. */
   readonly tableRows?: number;
   /**
    * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; that of the Criteo data, for
-   * `rank-loads`; that of the file of `tiers`.
+   * `rank-loads`; that of the files of `tiers` and
+   * `table-checkpoints`.
    */
   readonly data?: string;
   /** A program that prints lines as `pairloom bench --json` does. */

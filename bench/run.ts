@@ -21,6 +21,7 @@ import { serve, serveLoad } from "./serve/serve.js";
 import { shards } from "./shards.js";
 import { size } from "./size.js";
 import { speed } from "./speed.js";
+import { tableCheckpoints } from "./table-checkpoints.js";
 import { tableMemory } from "./table-memory.js";
 import { tablesQuality } from "./tables-quality.js";
 import { threads } from "./threads.js";
@@ -46,6 +47,7 @@ const FIGURES = {
   "history-requests": historyRequests,
   "hit-rates": hitRates,
   "table-memory": tableMemory,
+  "table-checkpoints": tableCheckpoints,
   "tables-quality": tablesQuality,
   tiers,
   "tier-rows": tierRows,
