@@ -258,6 +258,8 @@ describe("tables in several ranges, files and orders", () => {
     ["a range beyond its file", changeRange({ offset: 1e6 }), /are inconsistent/],
     ["a range of a file that is not listed", changeRange({ file: "other" }), /are inconsistent/],
     ["part of a row", changeRange({ bytes: 52 }), /whole rows of 8 bytes/],
+    ["a missing column", changeRange({ columns: [0, 1] }), /1 columns.*\n.*2 columns/],
+    ["no first column", changeRange({ columns: [1, 2] }), /columns 1 to 2.*\n.*columns from 0 on/],
     ["a missing row", changeRange({ bytes: 48 }), /ranges of 6 rows/],
     ["ranges that overlap", changeTable(({ ranges: [r] }) => ({ ranges: [r, r] })), /no overlap/],
     ["neither rows nor a capacity", changeTable(() => ({ rows: undefined })), /either rows or a capacity/],

@@ -69,7 +69,7 @@ function placeText(
 ): string {
   if (ranks === 1) return "whole";
   if (copies) return "every rank";
-  if (columns > 1) return owners === 1 ? "by columns" : `by rows, ${columns} parts`;
+  if (columns > 1) return owners === 1 ? "by columns" : `grid, ${columns} parts`;
   return owners === 1 ? `rank ${firstRank}` : owners === ranks ? "by rows" : `by rows, ${owners} ranks`;
 }
 

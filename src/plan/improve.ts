@@ -6,6 +6,8 @@ import { type Choice, type Given, mostOf, type Problem, Totals, totalsOf } from 
 const RANKS_TRIED = 4;
 /** Items of those ranks that it is exchanged with, at most. */
 const PARTNERS = 64;
+/** Work of a change, besides that for each rank. */
+const CHANGE = 16;
 /** Differences of sums that are no improvement. */
 const SAME = 1e-9;
 
@@ -139,7 +141,7 @@ class LocalSearch {
   }
 
   private try(changes: readonly (readonly [item: number, to: Given])[]): boolean {
-    this.budget.spend(this.problem.ranks);
+    this.budget.spend(CHANGE + this.problem.ranks);
     const before = changes.map(([item]) => [item, this.given[item]] as const);
     this.set(changes);
     const score = scoreOf(this.totals, this.near);
