@@ -4,7 +4,7 @@ import type { TranslationSpec } from "../src/graph/translation.js";
 import { ACTIVATIONS, type ActivationFn } from "../src/ops/activation.js";
 import { pairCount } from "../src/ops/compressed-interaction.js";
 import { OPS, type OpKind, TABLE_UPDATE_KINDS, type TableUpdateKind } from "../src/ops/index.js";
-import { wordsOf } from "../src/ops/quantized-embedding.js";
+import { wordsOf } from "../src/quantized-rows.js";
 import type { Scene } from "./scene.js";
 
 /** Uses one operation on random operands and returns what it makes; none for an update in place. */

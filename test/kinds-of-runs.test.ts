@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseBackend } from "../src/backends/choose.js";
+import { referenceBackend } from "../src/backends/reference/backend.js";
+import { bytesOf } from "../src/checkpoint/dtypes.js";
 import { stepName } from "../src/checkpoint/paths.js";
 import type { BagColumn } from "../src/columns/columns.js";
 import { resolveConfig } from "../src/config/config.js";
@@ -11,6 +13,8 @@ import { EXPORT_FORMATS, FORMAT_NAMES } from "../src/export/formats.js";
 import { largestDifference, type ScoredRows } from "../src/export/scored-rows.js";
 import { createEncoder, type RawRow } from "../src/features/encoder.js";
 import { narrow } from "../src/half.js";
+import { TABLE_STORAGES, type TableStorage } from "../src/passes/store-tables.js";
+import { quantizeRows } from "../src/quantized-rows.js";
 import { findCheckpoint } from "../src/saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../src/saved/model.js";
 import { load } from "../src/serve/load.js";
@@ -39,6 +43,9 @@ const ROWS = Array.from({ length: 160 }, (_, i) => {
 const ASKED = [1, 4, 9, 400].map((item, shop) => ({ item: `item ${item}`, shop, ...historyOf(shop) }));
 const published = join(folder, "published");
 
+/** Rows of as many numbers take less memory as integers, also those of 16-bit numbers. */
+const DIM = 16;
+
 /** A run, and where its versions are. */
 async function trained(item: object, train: object = {}): Promise<string> {
   return trainedOn(ROWS, {
@@ -50,7 +57,7 @@ async function trained(item: object, train: object = {}): Promise<string> {
       { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now" },
     ],
     model: {
-      ...{ kind: "mlp", features: ["item", "shop"], embeddingDim: 2, mlp: { hiddenUnits: [3] } },
+      ...{ kind: "mlp", features: ["item", "shop"], embeddingDim: DIM, mlp: { hiddenUnits: [3] } },
       sequences: [
         { kind: "din", query: ["item"], columns: ["seen", "prices", "ages"], mlp: { hiddenUnits: [3] } },
       ],
@@ -173,26 +180,56 @@ async function scoredRows(
   return [logits, { columns, logits }];
 }
 
-it.each(["fp16", "bf16"] as const)(
-  "a bundle in %s has no rows that training left as they were",
-  async (storage) => {
-    const model = await opened(await trained({ hash: 5000 }));
-    const dir = mkdtempSync(join(folder, "export-"));
-    const files = await EXPORT_FORMATS.bundle.write(model, join(dir, "pruned"), { storage });
-    const { parameters } = await opened(join(dir, "pruned"));
-    for (const [name, memory] of parameters) {
-      const [all, own] = [model.parameters.get(name)!, memory];
-      const exact = new Float32Array(all.elements);
-      all.read(0, exact);
-      const expected = new Uint16Array(all.elements);
-      narrow(exact, expected, storage);
-      if (own.dtype !== storage) continue;
-      const found = new Uint16Array(own.elements);
-      own.read(0, found);
-      expect(found).toEqual(expected);
-    }
+/** The rows of a table as a bundle stores them. */
+function storedAs(rows: Float32Array, storage: TableStorage): Float32Array | Uint16Array {
+  if (storage === "int8" || storage === "int4")
+    return quantizeRows(rows, { bits: storage === "int8" ? 8 : 4, dim: DIM });
+  const halves = new Uint16Array(rows.length);
+  narrow(rows, halves, storage);
+  return halves;
+}
+
+describe.each(TABLE_STORAGES)("a bundle in %s", (storage) => {
+  const bundleOf = async (item: object) => {
+    const runDir = await trainedOn(ROWS, {
+      features: [
+        { kind: "id", name: "item", ...item },
+        { kind: "id", name: "shop", buckets: 9 },
+      ],
+      model: { kind: "mlp", features: ["item", "shop"], embeddingDim: DIM, mlp: { hiddenUnits: [3] } },
+      train: { batchSize: 8, steps: 6 },
+    });
+    const model = await opened(runDir);
+    const path = join(mkdtempSync(join(folder, "export-")), "pruned");
+    const files = await EXPORT_FORMATS.bundle.write(model, path, { storage });
     const weights = files.filter((file) => file.endsWith(".safetensors"));
-    // All rows have two numbers of two bytes.
-    expect(weights.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(5000 * 2 * 2);
-  },
-);
+    // All rows have at least half a byte a number.
+    expect(weights.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan((5000 * DIM) / 2);
+    return { model, path };
+  };
+
+  it("has no rows that training left as they were, and opens with them", async () => {
+    const { model, path } = await bundleOf({ hash: 5000 });
+    const { parameters } = await opened(path);
+    for (const [name, own] of parameters) {
+      if (!/^embeddings/.test(name)) continue;
+      const exact = new Float32Array(model.parameters.get(name)!.elements);
+      model.parameters.get(name)!.read(0, exact);
+      const expected = storedAs(exact, storage);
+      const found = own.dtype === "fp32" ? new Float32Array(own.elements) : new Uint16Array(own.elements);
+      own.read(0, found);
+      expect(Buffer.compare(bytesOf(found), bytesOf(expected))).toBe(0);
+    }
+  });
+
+  it("draws them when they are looked up, where a table has a store", async () => {
+    const { path } = await bundleOf({ hash: 5000, store: { memory: "10KB" } });
+    const rows = ROWS.slice(0, 64).map(({ shop }, i) => ({ shop, item: `new ${i}` }));
+    const [native, reference] = [chooseBackend().backend, referenceBackend].map(async (backend) => {
+      const model = await openModel(await findCheckpoint(path), { backend, maxBatch: 64, threads: 1 });
+      return (await scoredRows(model, rows))[0];
+    });
+    // One integer more or less would change them by 1e-5 at least.
+    expect(largestDifference(await native, await reference)).toBeLessThan(2e-7);
+  });
+});

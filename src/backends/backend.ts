@@ -9,6 +9,7 @@ import type { TableDtype } from "../graph/tensor.js";
 import type { Admission, DynamicSpec, TranslationSpec } from "../graph/translation.js";
 import type { Numbers } from "../half.js";
 import type { Ceilings, Rows } from "../native/addon.js";
+import type { QuantizedAttrs } from "../quantized-rows.js";
 
 export type { Rows } from "../native/addon.js";
 
@@ -245,6 +246,8 @@ export interface StoredColumn {
   readonly init: RowInitializer;
   readonly seed: number;
   readonly stream: number;
+  /** The rows have words, to which the initial values are quantized. */
+  readonly quantized?: QuantizedAttrs;
 }
 
 /** Counted since the tier was made. */

@@ -1,4 +1,5 @@
 import { fillInitial } from "../initial-values.js";
+import { quantizeRows } from "../quantized-rows.js";
 import { drawKey, rowDraws } from "../random.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, HALF_DTYPES, isHalf, type TensorArray } from "./dtypes.js";
 import { arrayFor, checkRange, readElements } from "./file-bytes.js";
@@ -100,8 +101,10 @@ export class SparseTables implements Tensors {
   }
 }
 
-function fillRow(to: Float32Array | Uint16Array, { dtype, dim, initial }: Sparse, row: number): void {
-  const { seed, stream, values } = initial;
-  const draws = rowDraws(drawKey(seed, stream, 0), BigInt(row), dim);
-  fillInitial(to, isHalf(dtype) ? HALF_DTYPES[dtype] : "fp32", values, draws);
+function fillRow(to: Float32Array | Uint16Array, { dtype, initial }: Sparse, row: number): void {
+  const { seed, stream, values, quantized } = initial;
+  const numbers = quantized ? new Float32Array(quantized.dim) : to;
+  const draws = rowDraws(drawKey(seed, stream, 0), BigInt(row), numbers.length);
+  fillInitial(numbers, isHalf(dtype) ? HALF_DTYPES[dtype] : "fp32", values, draws);
+  if (quantized) bytesOf(to).set(bytesOf(quantizeRows(numbers as Float32Array, quantized)));
 }

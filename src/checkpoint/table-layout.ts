@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wordsOf } from "../quantized-rows.js";
 import { listOf } from "../untrusted.js";
 import { DTYPE_BYTES } from "./dtypes.js";
 
@@ -50,6 +51,8 @@ const initialSchema = z.strictObject({
     z.strictObject({ kind: z.literal("uniform"), low: z.number(), high: z.number() }),
     z.strictObject({ kind: z.literal("normal"), mean: z.number(), std: z.number() }),
   ]),
+  /** The rows are those of these values that are quantized to words. */
+  quantized: z.strictObject({ bits: z.union([z.literal(8), z.literal(4)]), dim: positive }).optional(),
 });
 
 /** Per-row numbers: the weights of a table, an optimizer state, or what a growing table knows of each key. */
@@ -100,6 +103,13 @@ const tableSchema = z
       isSparse({ initial }) ? capacity === undefined && states.every(isSparse) : !states.some(isSparse),
     {
       message: "a table of fixed size has initial values for all of its numbers or for none",
+    },
+  )
+  .refine(
+    ({ dim, dtype, initial: { quantized } = {} }) =>
+      !quantized || (dtype === "F32" && dim === wordsOf(quantized)),
+    {
+      message: "quantized rows have as many words as their numbers take",
     },
   )
   .refine(({ capacity, deleted }) => deleted === undefined || capacity !== undefined, {

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { TensorArray } from "../checkpoint/dtypes.js";
+import { HALF_DTYPES, isHalf, type TensorArray } from "../checkpoint/dtypes.js";
 import { type TableContent, type TensorSource, type Tensors, writeCheckpoint } from "../checkpoint/index.js";
 import type { ReadElements } from "../checkpoint/safetensors-writer.js";
 import { deletedName, keysName } from "../checkpoint/table-layout.js";
 import { ConfigError } from "../errors.js";
 import { width } from "../graph/tensor.js";
-import { narrow } from "../half.js";
-import { type QuantizedAttrs, wordsOf } from "../ops/quantized-embedding.js";
+import { narrow, widen } from "../half.js";
 import { type StoredAs, storedTables, type TableStorage } from "../passes/store-tables.js";
+import { type QuantizedAttrs, quantizeRows, wordsOf } from "../quantized-rows.js";
 import { selectBackend } from "../saved/backend.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
 import { openModel, type TrainedModel } from "../saved/model.js";
@@ -17,7 +17,6 @@ import { INFERENCE_BATCH, predictLogits } from "../train/evaluate.js";
 import { memberOf } from "../train/members.js";
 import { tensorOf } from "../train/parameter-memory.js";
 import { LOGITS, parametersOf } from "../train/step/model-graphs.js";
-import { quantizeRows } from "./quantize.js";
 import type { ScoredRows } from "./scored-rows.js";
 import { copyOf } from "./tensor-copy.js";
 import { type TrainedRows, trainedRows } from "./trained-rows.js";
@@ -38,12 +37,12 @@ export async function exportBundle(
   try {
     const stored = storage ? storedTables(graph, storage) : new Map<string, StoredAs>();
     const changed = new Map<string, TensorSource>(
-      [...stored].map(([name, as]) => [name, sourceOf(name, as, tensors)]),
+      [...stored].map(([name, as]) => [name, storedSource(copyOf(name, tensors), as)]),
     );
-    const trained = await allTrainedRows(model, tensors, stored);
+    const trained = await allTrainedRows(model, tensors);
     for (const [name, { parameter, rows }] of trained)
       changed.set(name, storedSource(tensorOf(parameter, rows), stored.get(name)));
-    const tables = await tablesOf(model, tensors, trained);
+    const tables = await tablesOf(model, tensors, trained, stored);
     const beside = new Set(tables.flatMap(({ name }) => [keysName(name), deletedName(name)]));
     const names = [...tensors.tensors.keys()].filter((name) => !beside.has(name));
     const sources = new Map(names.map((name) => [name, changed.get(name) ?? copyOf(name, tensors)]));
@@ -71,17 +70,15 @@ export async function scoreBundle(_: TrainedModel, path: string, rows: ScoredRow
   return predictLogits(executable, rows.columns, width(graph.outputs.get(LOGITS)!));
 }
 
-/** Of tables with rows that training has not changed, those that it has. Initial values are not drawn as integers. */
+/** Of tables with rows that training has not changed, those that it has. */
 async function allTrainedRows(
   { checkpoint, graph }: TrainedModel,
   tensors: Tensors,
-  stored: ReadonlyMap<string, StoredAs>,
 ): Promise<Map<string, TrainedRows>> {
   const { seed, members } = checkpoint.manifest;
   const { backend } = selectBackend();
   const found = new Map<string, TrainedRows>();
   for (const attrs of parametersOf(graph)) {
-    if ("bits" in (stored.get(attrs.name) ?? {})) continue;
     const member = memberOf(attrs.name);
     const own = member === undefined ? seed : members![member].seed;
     const trained = await trainedRows(attrs, tensors, backend, own);
@@ -95,6 +92,7 @@ async function tablesOf(
   { checkpoint, graph }: TrainedModel,
   tensors: Tensors,
   trained: ReadonlyMap<string, TrainedRows>,
+  stored: ReadonlyMap<string, StoredAs>,
 ): Promise<TableContent[]> {
   const names = parametersOf(graph).flatMap(({ role, name }) => (role === "table" ? [name] : []));
   const known = new Map(checkpoint.manifest.tables.map((table) => [table.name, table]));
@@ -102,51 +100,56 @@ async function tablesOf(
     names.map(async (name) => {
       const capacity = known.get(name)?.capacity;
       const sparse = trained.get(name);
-      if (sparse) return { name, states: [], ...sparseContent(name, sparse) };
+      if (sparse) return { name, states: [], ...sparseContent(sparse, stored.get(name)) };
       if (capacity === undefined) return { name, states: [] };
       return { name, states: [], capacity, keys: (await tensors.read(keysName(name))) as BigUint64Array };
     }),
   );
 }
 
-function sparseContent(name: string, { parameter, rows, initial }: TrainedRows): Partial<TableContent> {
+function sparseContent(
+  { parameter: { attrs }, rows, initial }: TrainedRows,
+  as: StoredAs | undefined,
+): Partial<TableContent> {
   const keys = BigUint64Array.from(rows, BigInt);
-  return { rows: parameter.attrs.shape[0], keys, initial: new Map([[name, initial]]) };
+  const quantized = as && "bits" in as ? as : undefined;
+  return { rows: attrs.shape[0], keys, initial: new Map([[attrs.name, { ...initial, quantized }]]) };
 }
 
-function sourceOf(name: string, as: StoredAs, tensors: Tensors): TensorSource {
-  if ("bits" in as) return quantizedSource(name, tensors.tensors.get(name)!.shape, as, tensors);
-  return storedSource(copyOf(name, tensors), as);
-}
-
-/** Numbers as they are, or rounded to 16 bits. */
+/** Numbers as they are, rounded to 16 bits, or quantized. */
 function storedSource(source: TensorSource, as: StoredAs | undefined): TensorSource {
-  if (as === undefined || "bits" in as) return source;
+  if (as === undefined) return source;
+  if ("bits" in as) return quantizedSource(source, as);
   const { dtype } = as;
   const data = async (from: number, into: TensorArray): Promise<void> => {
-    const numbers = new Float32Array(into.length);
-    await (source.data as ReadElements)(from, numbers);
-    narrow(numbers, into as Uint16Array, dtype);
+    narrow(await numbersIn(source, from, into.length), into as Uint16Array, dtype);
   };
   return { dtype: dtype === "fp16" ? "F16" : "BF16", shape: source.shape, data };
 }
 
 /** A piece may begin and end within a row, so that whole rows around it are read. */
-function quantizedSource(
-  name: string,
-  [rows]: readonly number[],
-  as: QuantizedAttrs,
-  tensors: Tensors,
-): TensorSource {
+function quantizedSource(source: TensorSource, as: QuantizedAttrs): TensorSource {
   const words = wordsOf(as);
   const data = async (from: number, into: TensorArray): Promise<void> => {
     const [first, end] = [Math.floor(from / words), Math.ceil((from + into.length) / words)];
-    const numbers = new Float32Array((end - first) * as.dim);
-    await tensors.readInto(name, numbers, first * as.dim);
+    const numbers = await numbersIn(source, first * as.dim, (end - first) * as.dim);
     const start = from - first * words;
     bitsOf(into).set(bitsOf(quantizeRows(numbers, as)).subarray(start, start + into.length));
   };
-  return { dtype: "F32", shape: [rows, words], data };
+  return { dtype: "F32", shape: [source.shape[0], words], data };
+}
+
+/** Some numbers of a tensor of any number format. */
+async function numbersIn({ dtype, data }: TensorSource, from: number, count: number): Promise<Float32Array> {
+  const numbers = new Float32Array(count);
+  if (!isHalf(dtype)) {
+    await (data as ReadElements)(from, numbers);
+    return numbers;
+  }
+  const halves = new Uint16Array(count);
+  await (data as ReadElements)(from, halves);
+  widen(halves, numbers, HALF_DTYPES[dtype]);
+  return numbers;
 }
 
 /** Copied as integers: some words would be other ones after a copy as numbers. */

@@ -20,7 +20,8 @@ const ROWS = 4096;
 /**
  * Finds the rows of a table of fixed size that training has changed.
  * @param seed of the model, or of its member
- * @returns undefined if training has changed all of them, or the initial values are not drawn
+ * @returns undefined if it has changed all of them, or most in a table that is mapped only as a whole; or if the initial values are
+ * not drawn
  */
 export async function trainedRows(
   attrs: ParameterAttrs,
@@ -28,7 +29,7 @@ export async function trainedRows(
   backend: Backend,
   seed: number,
 ): Promise<TrainedRows | undefined> {
-  const { name, init, shape, role, byKey } = attrs;
+  const { name, init, shape, role, byKey, translation } = attrs;
   if (role !== "table" || byKey || init.kind === "values") return undefined;
   const stream = streamOf(nameInMember(name));
   const [memory, start] = [0, 1].map(() => backend.allocate(elementsOf(attrs), attrs.dtype));
@@ -36,7 +37,8 @@ export async function trainedRows(
   await readParameter(tensors, name, parameter);
   start.fill(init, seed, stream);
   const rows = Uint32Array.from(changedRows(parameter, { attrs, memory: start }));
-  return rows.length < shape[0] ? { parameter, rows, initial: { seed, stream, values: init } } : undefined;
+  const most = translation === undefined ? shape[0] / 2 : shape[0] - 1;
+  return rows.length <= most ? { parameter, rows, initial: { seed, stream, values: init } } : undefined;
 }
 
 function* changedRows({ attrs, memory }: Parameter, start: Parameter): Generator<number> {

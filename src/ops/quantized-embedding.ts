@@ -8,29 +8,12 @@ import {
   type Value,
 } from "../graph/op.js";
 import { fp32, isBag, isId, type TensorType } from "../graph/tensor.js";
+import { type QuantizedAttrs, ROW_HEAD, wordsOf } from "../quantized-rows.js";
 import { checkShapes, isFixed } from "./check.js";
 import { sizeOf } from "./cost.js";
 import { POOLING_CODE, poolBags } from "./embedding-bag.js";
 
-/**
- * Tables whose rows are integers of a few bits. A row is a list of words of 32 bits: `scale` and `offset`, both fp32, then D
- * integers q, and stands for the numbers `offset + scale q`. With 8 bits, byte d has integer d. With 4 bits, byte b has
- * integer b in its low half and integer ceil(D / 2) + b in its high half. The words are in an fp32 parameter, and nothing
- * computes with them as numbers.
- */
-export type QuantizedBits = 8 | 4;
-
-export interface QuantizedAttrs {
-  readonly bits: QuantizedBits;
-  /** D. */
-  readonly dim: number;
-}
-
-/** Words before the integers of a row. */
-export const ROW_HEAD = 2;
-
-/** Words of a row. */
-export const wordsOf = ({ bits, dim }: QuantizedAttrs): number => ROW_HEAD + Math.ceil((dim * bits) / 32);
+/* The words of quantized rows are in an fp32 parameter, and nothing computes with them as numbers. */
 
 /** Embedding lookup in a table of quantized rows: table [R, words], ids [B] -> [B, D]. */
 export const quantizedEmbedding = defineOp<QuantizedAttrs>({

@@ -5,8 +5,9 @@ import type { HalfDtype } from "../half.js";
 import { embedEntries } from "../ops/embed-entries.js";
 import { embedding } from "../ops/embedding.js";
 import { embeddingBag } from "../ops/embedding-bag.js";
-import { quantizedEmbedding, quantizedEmbeddingBag, wordsOf } from "../ops/quantized-embedding.js";
+import { quantizedEmbedding, quantizedEmbeddingBag } from "../ops/quantized-embedding.js";
 import { type ParameterAttrs, parameter } from "../ops/sources.js";
+import { type QuantizedAttrs, wordsOf } from "../quantized-rows.js";
 
 /** How the tables of a bundle are stored: as 16-bit numbers, or as integers of 8 or 4 bits with a scale and an offset a row. */
 export const TABLE_STORAGES = ["fp16", "bf16", "int8", "int4"] as const;
@@ -15,7 +16,7 @@ export type TableStorage = (typeof TABLE_STORAGES)[number];
 const BITS = { int8: 8, int4: 4 } as const;
 
 /** What becomes of a table: 16-bit numbers, quantized rows, or nothing, where its rows would take no less memory. */
-export type StoredAs = { readonly dtype: HalfDtype } | { readonly bits: 8 | 4; readonly dim: number };
+export type StoredAs = { readonly dtype: HalfDtype } | QuantizedAttrs;
 
 function storedAs(
   { role, shape, dtype = "fp32" }: ParameterAttrs,

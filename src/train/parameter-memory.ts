@@ -198,6 +198,15 @@ export async function readPieces(
   }
 }
 
+/**
+ * The stored rows of a sparse table whose other rows a memory can be filled with. Those of quantized tables are read with all their
+ * rows.
+ */
+export function storedBesideFilled(file: Tensors, name: string): StoredRows | undefined {
+  const stored = file.tensors.has(name) ? file.stored?.(name) : undefined;
+  return stored?.initial.quantized ? undefined : stored;
+}
+
 /** Whether the stored rows of a sparse table fit a parameter without conversion. */
 export function fitsStored(attrs: ParameterAttrs, there: Tensors["tensors"], name: string): boolean {
   const { dtype, shape } = there.get(name)!;

@@ -19,6 +19,7 @@ import {
   readParameter,
   readStoredRows,
   setNumbers,
+  storedBesideFilled,
   tensorOf,
 } from "./parameter-memory.js";
 import { readShard } from "./read-shard.js";
@@ -239,7 +240,7 @@ export class Parameters {
 
   private async readOne(file: Tensors, name: string, parameter: Parameter): Promise<void> {
     if (parameter.shard) return readShard(file, name, parameter, parameter.shard);
-    const stored = file.stored?.(name);
+    const stored = storedBesideFilled(file, name);
     if (!stored || !fitsStored(parameter.attrs, file.tensors, name))
       return readParameter(file, name, parameter);
     await readStoredRows(stored, name, parameter);
@@ -248,7 +249,7 @@ export class Parameters {
   /** Sets the initial values of sparse tables, before any of their rows is there. */
   private startSparse(file: Tensors, part: Part): void {
     for (const [name, { memory, shard }] of this.stored(part)) {
-      const initial = file.tensors.has(name) ? file.stored?.(name)?.initial : undefined;
+      const initial = storedBesideFilled(file, name)?.initial;
       if (!initial) continue;
       memory.fill(initial.values, initial.seed, initial.stream, shard);
       this.initial.set(name, initial);

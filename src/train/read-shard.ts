@@ -10,6 +10,7 @@ import {
   type Parameter,
   readPieces,
   refusePoisoned,
+  storedBesideFilled,
   toDtype,
 } from "./parameter-memory.js";
 import { ownColumns, ownRowOf, takeColumns } from "./shards.js";
@@ -30,7 +31,7 @@ export async function readShard(
   const { attrs, memory } = parameter;
   checkShape(file, name, attrs);
   if (attrs.byKey) return readKept(file, name, parameter, shard);
-  const stored = file.stored?.(name);
+  const stored = storedBesideFilled(file, name);
   if (stored && fitsStored(attrs, file.tensors, name)) return readOwnStored(stored, name, parameter, shard);
   const { width } = shard;
   const inSlots = file.inSlots?.(name);
@@ -41,7 +42,7 @@ export async function readShard(
   for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
     const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
     await file.readInto(name, rows, first * width);
-    refusePoisoned(rows, dtype, name);
+    if (!attrs.words) refusePoisoned(rows, dtype, name);
     const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
     takeOwnRows(parameter, shard, numbers, first);
   }

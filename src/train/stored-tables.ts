@@ -53,20 +53,22 @@ async function columnOf(
   backend: Backend,
   mayMap: boolean,
 ) {
-  const { name, dtype = "fp32" } = attrs;
+  const { name, words, dtype = "fp32" } = attrs;
   const width = elementsOf(attrs) / attrs.shape[0];
   const used = rows.length * width;
   const place = mayMap ? numbers.locate(name) : undefined;
   let memory: Memory;
   if (place && backend.map) {
     memory = backend.map(place.path, place.offset, elementsOf(attrs), dtype, used);
-    await checkMapped({ memory, inFile: used }, name);
+    if (!words) await checkMapped({ memory, inFile: used }, name);
   } else {
     memory = backend.allocate(elementsOf(attrs), dtype, used);
-    await readPieces(numbers, { name, dtype, elements: used }, (from, piece) => memory.write(from, piece));
+    await readPieces(numbers, { name, dtype, elements: used, words }, (from, piece) =>
+      memory.write(from, piece),
+    );
   }
-  const { seed, stream, values: init } = initial;
-  return { name, memory, width, init, seed, stream };
+  const { seed, stream, values: init, quantized } = initial;
+  return { name, memory, width, init, seed, stream, quantized };
 }
 
 /** The table in a model that has other names for its parameters. */
@@ -88,8 +90,8 @@ export function savedRowsOf(tables: StoredTables): RowsOfTables {
   return new Map(
     [...tables.values()].flatMap(({ rows, stored: keys, columns }) => {
       const places = Uint32Array.from(keys, (_, i) => i);
-      return columns.map(({ name, seed, stream, init: values }) => {
-        const initial = new Map([[name, { seed, stream, values }]]);
+      return columns.map(({ name, seed, stream, init: values, quantized }) => {
+        const initial = new Map([[name, { seed, stream, values, quantized }]]);
         return [name, { rows: places, content: { rows, keys, initial } }] as const;
       });
     }),

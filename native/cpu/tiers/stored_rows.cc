@@ -35,19 +35,24 @@ void StoredRows::place(std::span<uint64_t> rows, bool trains) {
   }
   std::sort(others.begin(), others.end());
   others.erase(std::unique(others.begin(), others.end()), others.end());
-  for (size_t i = 0; i < others.size(); ++i) draw(others[i], count_ + i);
+  for (size_t i = 0; i < others.size(); ++i) {
+    for (const Column& column : columns_) draw(column, others[i], count_ + i);
+  }
   for (uint64_t& row : rows) {
     if (is_stored(row)) row = position_of(row);
     else row = count_ + uint64_t(std::lower_bound(others.begin(), others.end(), row) - others.begin());
   }
 }
 
-void StoredRows::draw(uint64_t row, uint64_t position) const {
-  for (const auto& [store, width, init] : columns_) {
-    const RowDraws draws = row_draws(random_key(init.seed, init.stream, 0), row, width);
-    char* const to = static_cast<char*>(store->memory().data) + position * width * bytes_of(store->dtype());
-    fill_row(to, store->dtype(), width, init, draws);
-  }
+void StoredRows::draw(const Column& column, uint64_t row, uint64_t position) {
+  const auto& [store, width, init, as] = column;
+  const uint64_t numbers = as.bits == 0 ? width : as.dim;
+  const RowDraws draws = row_draws(random_key(init.seed, init.stream, 0), row, numbers);
+  char* const to = static_cast<char*>(store->memory().data) + position * width * bytes_of(store->dtype());
+  if (as.bits == 0) return fill_row(to, store->dtype(), width, init, draws);
+  numbers_.resize(as.dim);
+  fill_row(numbers_.data(), DType::kFp32, as.dim, init, draws);
+  quantize_row(numbers_.data(), as, to);
 }
 
 }  // namespace pairloom

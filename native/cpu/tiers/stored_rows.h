@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/parameter_store.h"
+#include "cpu/tables/quantize.h"
 
 namespace pairloom {
 
@@ -15,6 +16,7 @@ class StoredRows : public RowFrames {
     std::shared_ptr<ParameterStore> store;
     uint64_t width;
     Fill init;
+    Quantized as;  // no bits: rows of numbers; else `width` words of 4 bytes
   };
 
   // `stored`: the numbers of the rows, ascending and below `rows`. Throws Error otherwise.
@@ -31,12 +33,13 @@ class StoredRows : public RowFrames {
 
   bool is_stored(uint64_t row) const { return (bits_[row / 64] >> (row % 64)) & 1; }
   uint64_t position_of(uint64_t row) const;
-  void draw(uint64_t row, uint64_t position) const;
+  void draw(const Column& column, uint64_t row, uint64_t position);
 
   const uint64_t count_;  // stored rows
   const std::vector<Column> columns_;
   Block<uint64_t> bits_;    // by row: whether it is stored
   Block<uint64_t> before_;  // stored rows before each kBits rows
+  std::vector<float> numbers_;  // of a row before it is quantized
 };
 
 }  // namespace pairloom

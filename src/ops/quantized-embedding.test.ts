@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Node } from "../graph/op.js";
-import { quantizedEmbedding } from "../ops/quantized-embedding.js";
-import { quantizeRows } from "./quantize.js";
+import { quantizeRows } from "../quantized-rows.js";
+import { quantizedEmbedding } from "./quantized-embedding.js";
 
 const number = fc.float({ min: -1000, max: 1000, noNaN: true });
 

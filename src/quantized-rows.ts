@@ -1,9 +1,25 @@
-import type { QuantizedAttrs } from "../ops/quantized-embedding.js";
-import { ROW_HEAD, wordsOf } from "../ops/quantized-embedding.js";
+/**
+ * Rows whose numbers are integers of a few bits. A row is a list of words of 32 bits: `scale` and `offset`, both fp32, then D
+ * integers q, and stands for the numbers `offset + scale q`. With 8 bits, byte d has integer d. With 4 bits, byte b has
+ * integer b in its low half and integer ceil(D / 2) + b in its high half.
+ */
+export type QuantizedBits = 8 | 4;
+
+export interface QuantizedAttrs {
+  readonly bits: QuantizedBits;
+  /** D. */
+  readonly dim: number;
+}
+
+/** Words before the integers of a row. */
+export const ROW_HEAD = 2;
+
+/** Words of a row. */
+export const wordsOf = ({ bits, dim }: QuantizedAttrs): number => ROW_HEAD + Math.ceil((dim * bits) / 32);
 
 /**
  * Quantizes rows of numbers [rows, dim] to words [rows, words]: the integers of a row are equally spaced from its smallest to
- * its largest number, and each number becomes the nearest.
+ * its largest number, and each number becomes the nearest (native/cpu/tables/quantize.h has the same bits).
  */
 export function quantizeRows(numbers: Float32Array, attrs: QuantizedAttrs): Float32Array {
   const { dim } = attrs;
