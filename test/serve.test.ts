@@ -11,6 +11,9 @@ import { cli, PAIRLOOM } from "./cli-world.js";
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-serve-cli-"));
 const run = join(folder, "run");
+/** A token of letters that no header has. */
+const unsendable = join(folder, "token");
+writeFileSync(unsendable, "geheim-ü");
 beforeAll(() => saveUntrained(run));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -149,6 +152,8 @@ it.each([
   [["run", "--split", "b=5%"], /--split names a model that --model does not name/],
   [["run", "--split", "b"], /--split needs a name and a value/],
   [["run", "--model", "b=run", "--split", "b=500%"], /--split needs a share/],
+  [["run", "--model", "b=run", "--split", "b=5%", "--split", "b=6%"], /--split has two values for one name/],
+  [["run", "--token-file", unsendable], /the token has characters that clients cannot send/],
   [["run", "--follow", "--checkpoint", "best"], /--follow serves the newest version/],
   [["run", "--host", "0.0.0.0"], /outside this machine a server needs a token/],
   [["run", "--tls-cert", "x.pem"], /x\.pem/],

@@ -140,10 +140,12 @@ export function serverSettings(args: ServeArgs): ServerSettings {
 
 function tokenOf(file: string | undefined): string | undefined {
   const token = (file === undefined ? process.env.PAIRLOOM_TOKEN : textOf("token-file", file))?.trim();
-  if (token !== "") return token;
+  // What stands in a header of HTTP without being encoded.
+  if (token === undefined || /^[!-~]+$/.test(token)) return token;
   throw new UsageError({
-    what: "the token is empty",
+    what: token === "" ? "the token is empty" : "the token has characters that clients cannot send",
     where: file ?? "PAIRLOOM_TOKEN",
+    expected: "letters, digits and punctuation of ASCII, without spaces",
     next: "Use a long random text, for example of `openssl rand -hex 32`.",
   });
 }
@@ -179,15 +181,24 @@ const EXAMPLES = { model: "b=runs/other", split: "b=5%", events: "clicks=clicks.
 
 /** The values of `--option name=value …`. */
 function pairs(option: keyof typeof EXAMPLES, rawArgs: readonly string[]): [string, string][] {
-  return listOption(option, rawArgs).map((text) => {
-    const [, name, value] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
-    if (name !== undefined) return [name, value];
-    throw new UsageError({
-      what: `--${option} needs a name and a value`,
-      got: text,
-      expected: serveOptions[option].valueHint,
-      next: `For example --${option} ${EXAMPLES[option]}.`,
-    });
+  const all = listOption(option, rawArgs).map((text) => pairOf(option, text));
+  const twice = all.find(([name], i) => all.findIndex(([other]) => other === name) < i);
+  if (twice === undefined) return all;
+  throw new UsageError({
+    what: `--${option} has two values for one name`,
+    got: twice.join("="),
+    next: "Leave one of them out.",
+  });
+}
+
+function pairOf(option: keyof typeof EXAMPLES, text: string): [string, string] {
+  const [, name, value] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
+  if (name !== undefined) return [name, value];
+  throw new UsageError({
+    what: `--${option} needs a name and a value`,
+    got: text,
+    expected: serveOptions[option].valueHint,
+    next: `For example --${option} ${EXAMPLES[option]}.`,
   });
 }
 

@@ -3,8 +3,8 @@ import { ConfigError } from "../errors.js";
 import { RequestError } from "./refusals.js";
 import type { ServerSettings } from "./settings.js";
 
-/** Names of the own machine, in the header Host. A web site whose name leads here (DNS rebinding) has another. */
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+/** Names of the own machine, in the header Host; names of machines have no case (RFC 9110, 4.2.3). A web site whose name leads here (DNS rebinding) has another. */
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "::1"];
 
 /** Names of schemes have no case (RFC 9110, 11.1). */

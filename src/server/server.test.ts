@@ -223,6 +223,7 @@ describe("a malformed request", () => {
     await expectRefusal(await post(to("/v1/predict?model=other"), { rows: [ROW] }));
     await expectRefusal(await post(to("/v1/predict?model=main&model=main"), { rows: [ROW] }));
     expect((await get(to("/none"))).status).toBe(404);
+    await expectRefusal(await get(to("/v1/%E0%A4%A")));
   });
 
   it.each([
@@ -251,6 +252,8 @@ describe("a malformed request", () => {
       [`${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n{}`, 400],
       [`${head}X: ${"x".repeat(20_000)}\r\n\r\n`, 431],
       ["GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403],
+      ["GET /health HTTP/1.1\r\nHost: LocalHost:80\r\nConnection: close\r\n\r\n", 200],
+      ["GET /health HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n", 200],
     ] as const)
       expect(await raw(served.url, bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });

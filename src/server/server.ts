@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { Socket } from "node:net";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import Fastify, { type FastifyInstance, LogController } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, LogController } from "fastify";
 import { AggregatorRegistry } from "prom-client";
 import { accessCheck } from "./access.js";
 import { addBodyParsers } from "./bodies.js";
@@ -202,6 +202,11 @@ function newApp(
     return503OnClosing: false,
     forceCloseConnections: "idle",
     clientErrorHandler: refuseConnection,
+    // An address that cannot be read has no route, whose errors are handled elsewhere.
+    frameworkErrors: (thrown: Error, _request: unknown, reply: FastifyReply) => {
+      const { status, error } = refusalOf(thrown);
+      void reply.code(status).send({ error });
+    },
     serverFactory: (listener) =>
       tls
         ? createSecureServer({ ...options, ...certificatesOf(tls) }, before(listener))
