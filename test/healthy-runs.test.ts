@@ -12,7 +12,7 @@ import { factsOf } from "../src/train/step/loss/index.js";
 import { Trainer } from "../src/train/trainer.js";
 
 /** How many random runs. The long form: `HEALTHY_RUNS=400 npx vitest run test/healthy-runs.test.ts --testTimeout 3600000`. */
-const RUNS = Number(process.env.HEALTHY_RUNS ?? 8);
+const RUNS = Number(process.env.HEALTHY_RUNS ?? 5);
 
 /** The losses of every step: in these runs, nobody watches them. */
 const losses: number[] = [];

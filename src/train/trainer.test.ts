@@ -97,6 +97,12 @@ async function bytesOfLatest(runDir: string): Promise<string[]> {
 }
 
 describe("Trainer", () => {
+  /** A run that never stopped. */
+  const whole = join(folder, "whole");
+  beforeAll(async () => {
+    await trainerFor(configOf({ checkpoint: { every: 5, keep: 100 } }), { runDir: whole }).run();
+  });
+
   it("learns: the validation AUC is far above chance, and the best checkpoint is the one it returns", async () => {
     const runDir = join(folder, "learns");
     const trainer = trainerFor(configOf(), { runDir });
@@ -115,9 +121,6 @@ describe("Trainer", () => {
   it("measures a checkpoint while it trains, without a change to what it trains", async () => {
     const config = configOf({ checkpoint: { every: 5, keep: 100 } });
     const valid = prepared.splits.valid!;
-    const alone = join(folder, "alone");
-    await trainerFor(config, { runDir: alone }).run();
-
     const runDir = join(folder, "measured");
     const measured: Promise<Evaluation>[] = [];
     const listener = (event: TrainingEvent) => {
@@ -126,7 +129,7 @@ describe("Trainer", () => {
     };
     const trainer = trainerFor(config, { runDir, listener });
     await trainer.run();
-    expect(await bytesOfLatest(runDir)).toEqual(await bytesOfLatest(alone));
+    expect(await bytesOfLatest(runDir)).toEqual(await bytesOfLatest(whole));
     const evaluations = await Promise.all(measured);
     const best = await findBest(runDir);
     expect(evaluations.map(({ auc }) => auc.defined && auc.value)).toContain(best.manifest.metrics.auc);
@@ -137,10 +140,7 @@ describe("Trainer", () => {
     ["at the end of an epoch", 16],
     ["early in the first epoch", 3],
   ])("resumed %s ends with the bytes of a run that never stopped", async (_, stopAt) => {
-    const whole = join(folder, `whole-${stopAt}`);
     const train = { checkpoint: { every: stopAt, keep: 50 } };
-    await trainerFor(configOf(train), { runDir: whole }).run();
-
     const parts = join(folder, `parts-${stopAt}`);
     const controller = new AbortController();
     const listener = ({ kind }: TrainingEvent) => {
