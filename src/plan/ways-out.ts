@@ -44,11 +44,11 @@ function halfRows(planner: Planner, { ranks, model }: RankPlan): WayOut | undefi
   return tried(planner, ranks.length, { tables: half }, `dtype: "bf16" of all tables`);
 }
 
-/** One number a row, in place of one for each weight. */
+/** One number a row, in place of one for each weight. Ranks then have whole rows. */
 function rowStates(planner: Planner, { ranks, model }: RankPlan): WayOut | undefined {
   const { tables } = model.demand;
   if (tables.every(({ states }) => states <= ROW_STATE)) return undefined;
-  const small = (table: TableDemand) => ({ ...table, states: Math.min(table.states, ROW_STATE) });
+  const small = (table: TableDemand) => ({ ...table, states: Math.min(table.states, ROW_STATE), parts: 1 });
   return tried(
     planner,
     ranks.length,
