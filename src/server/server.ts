@@ -137,10 +137,12 @@ export class ModelServer {
     this.app.log.info("stopped");
   }
 
-  /** Waits until all connections have ended. @param most milliseconds */
+  /**
+   * Waits until all connections have ended.
+   * @param most milliseconds; more on a busy machine, where looks take longer, and requests, too
+   */
   private async parted(most: number): Promise<void> {
-    const end = performance.now() + most;
-    while (this.connections.size > 0 && performance.now() < end) await sleep(LOOK);
+    for (let waited = 0; waited < most && this.connections.size > 0; waited += LOOK) await sleep(LOOK);
   }
 
   /** Those that a path takes. */
