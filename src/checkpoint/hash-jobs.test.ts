@@ -59,3 +59,8 @@ describe.each([
     expect(stores).toBeLessThan(8);
   });
 });
+
+it("hashes more jobs than a call has arguments", async () => {
+  const hashes = await hashAll(new Array(150_000).fill([]));
+  expect(new Set(hashes)).toEqual(new Set([createHash("sha256").digest("hex")]));
+});

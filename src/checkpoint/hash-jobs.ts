@@ -30,7 +30,7 @@ export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store
   const sizes = jobs.map((pieces) => pieces.reduce((sum, { begin, end }) => sum + end - begin, 0));
   const threaded = sizes.reduce((a, b) => a + b, 0) >= LEAST_THREADED_BYTES;
   const count = threaded ? Math.min(jobs.length, availableParallelism(), MAX_THREADS) : 1;
-  const buffer = Math.min(SLICE_BYTES, Math.max(0, ...sizes));
+  const buffer = sizes.reduce((most, size) => Math.min(SLICE_BYTES, Math.max(most, size)), 0);
   const queue = new Queue(jobs, store);
   const workers = Array.from({ length: count }, () => ({
     hash: threaded ? threadedSha256() : sha256(),

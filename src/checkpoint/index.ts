@@ -15,7 +15,7 @@ export {
 export { DiskError, exists, isAbsent, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
 export { makeDirectory, replaceFile } from "./durable.js";
 export { isLocked, RunLock } from "./lock.js";
-export type { Manifest, ManifestContent } from "./manifest.js";
+export { MANIFEST_FILE, type Manifest, type ManifestContent } from "./manifest.js";
 export { checkpointsDir } from "./paths.js";
 export { pruneCheckpoints } from "./prune.js";
 export { SafetensorsFile } from "./safetensors-reader.js";

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { CheckpointError, messageOf } from "../errors.js";
 import { showValue } from "../show-value.js";
@@ -6,6 +7,7 @@ import { membersOf, parseUntrusted } from "../untrusted.js";
 import { version as program } from "../version.js";
 import { checkTables } from "./check-tables.js";
 import { UnsupportedError } from "./disk.js";
+import { stepOfName } from "./paths.js";
 import { fileNameSchema, sha256Schema, tablesSchema } from "./table-layout.js";
 
 export const MANIFEST_FILE = "manifest.json";
@@ -26,10 +28,13 @@ const fileSchema = z.strictObject({
 
 const writerSchema = z.string().regex(/^[\w.+-]{1,64}$/);
 
+/** Far more steps than any run makes, and few enough to count on from there. */
+const MOST_STEPS = 2 ** 48;
+
 /** Members of every format. The module that wrote a section of unknown type parses it. */
 const contentShape = {
   /** Training steps done. */
-  step: count,
+  step: count.max(MOST_STEPS),
   /** Epochs completed before the current one. */
   epoch: count,
   /** Steps done in the current epoch. */
@@ -132,6 +137,7 @@ export function decodeManifest(text: string, where: string): Manifest {
       next: "Use another checkpoint of the run: this one was written incorrectly.",
     });
   const manifest: Manifest = { tables: [], ...parsed.data, sha256: actual };
+  checkSteps(manifest, where);
   checkTables(manifest.tables, manifest.files, manifest.base !== undefined, where);
   return manifest;
 }
@@ -149,6 +155,28 @@ function parseObject(text: string, where: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
   throw new CheckpointError({ what: "the manifest is not a JSON object", where, next: DAMAGED_NEXT });
 }
+
+/**
+ * An epoch has a step or more, and the name of a run's checkpoint has its step.
+ * @throws CheckpointError
+ */
+function checkSteps({ step, epoch, epochStep }: Manifest, where: string): void {
+  const named = stepOfName(basename(dirname(where)));
+  if (named !== undefined && step !== named)
+    throw wrongSteps(`${where}: step`, step, `${named}, as its directory says`);
+  const most = `at most ${step}, the steps done`;
+  if (epoch > step) throw wrongSteps(`${where}: epoch`, epoch, most);
+  if (epochStep > step) throw wrongSteps(`${where}: epochStep`, epochStep, most);
+}
+
+const wrongSteps = (where: string, got: number, expected: string): CheckpointError =>
+  new CheckpointError({
+    what: "the steps that the manifest states do not fit each other",
+    where,
+    got: String(got),
+    expected,
+    next: DAMAGED_NEXT,
+  });
 
 function checkVersion({ format, version, writer }: Record<string, unknown>, where: string): void {
   if (format === FORMAT && (version === 1 || version === VERSION)) return;

@@ -1,3 +1,5 @@
+import { ownValue } from "../own-value.js";
+
 /** The values of a feature that a model cannot know: missing ones, and those without a row of their own in the table. */
 export type Absence = "missing" | "unknown";
 
@@ -42,9 +44,8 @@ export class Absences {
         unknown += codes[r] >> 1;
       }
       if (missing + unknown === 0) continue;
-      counts[feature] ??= { missing: 0, unknown: 0 };
-      counts[feature].missing += missing;
-      counts[feature].unknown += unknown;
+      const before = ownValue(counts, feature) ?? { missing: 0, unknown: 0 };
+      counts[feature] = { missing: before.missing + missing, unknown: before.unknown + unknown };
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { ColumnSet } from "../columns/columns.js";
+import { ownValue } from "../own-value.js";
 import { canonicalCross } from "./canonical.js";
 import { Refusals } from "./column-encoders.js";
 import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-encoder.js";
@@ -13,6 +14,10 @@ import { asArray, trimmedText, withDecimalPoint } from "./values.js";
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
 export type RawRow = Readonly<Record<string, unknown>>;
+
+/** What a row has in a column; it may be of a class that computes it, but what every object inherits is no value. */
+export const valueIn = (row: RawRow, column: string): unknown =>
+  column in Object.prototype ? ownValue(row, column) : row[column];
 
 /** A cell that its feature refuses. */
 export interface BadCell {
@@ -72,7 +77,7 @@ export function createEncoder(fitted: FittedFeatures, options: EncoderOptions = 
 }
 
 function cellsOfRows(rows: readonly RawRow[]): Cells {
-  return { rows: rows.length, column: (name) => rows.map((row) => row[name]) };
+  return { rows: rows.length, column: (name) => rows.map((row) => valueIn(row, name)) };
 }
 
 /** {@link createEncoder} for a single use. */

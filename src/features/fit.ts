@@ -1,5 +1,6 @@
 import { DataError } from "../errors.js";
 import { MISSING_KEY } from "../graph/translation.js";
+import { ownValue } from "../own-value.js";
 import { canonicalText } from "./canonical.js";
 import {
   FITTED_VERSION,
@@ -129,7 +130,8 @@ function planTables(features: readonly PlainFeatureConfig[], statistics: Statist
 
 function planTable(name: string, group: readonly PlainFeatureConfig[], statistics: Statistics): TablePlan {
   const first = group[0];
-  const vocabulary = first.kind === "number" || !first.vocabulary ? undefined : statistics.vocabularies[name];
+  const vocabulary =
+    first.kind === "number" || !first.vocabulary ? undefined : ownValue(statistics.vocabularies, name);
   const values = vocabulary?.length ?? valueRows(first, statistics);
   const dynamic = first.kind === "number" ? undefined : first.dynamic;
   const unknowns = group.some(wantsUnknownRow) ? 1 : 0;
@@ -296,7 +298,9 @@ function fitBoundaries(feature: NumberFeatureConfig, plan: TablePlan, statistics
 
 function boundariesOf(feature: NumberFeatureConfig, statistics: Statistics): readonly number[] {
   const { boundaries = [] } = feature;
-  return "quantiles" in boundaries ? (statistics.boundaries?.[tableName(feature)] ?? []) : boundaries;
+  return "quantiles" in boundaries
+    ? (ownValue(statistics.boundaries ?? {}, tableName(feature)) ?? [])
+    : boundaries;
 }
 
 function fitDense(feature: NumberFeatureConfig, statistics: Statistics): FittedFeature {

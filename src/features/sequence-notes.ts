@@ -1,3 +1,5 @@
+import { ownValue } from "../own-value.js";
+
 /** Numbers of entries, by feature. */
 export type EntryCounts = Record<string, number>;
 
@@ -28,7 +30,8 @@ export class SequenceNotes {
   /** Adds the entries cut from rows `[start, end)` to the counts. */
   countInto(counts: EntryCounts, start: number, end: number): void {
     for (const [feature, cuts] of this.cuts)
-      for (let r = start; r < end; r++) if (cuts[r] > 0) counts[feature] = (counts[feature] ?? 0) + cuts[r];
+      for (let r = start; r < end; r++)
+        if (cuts[r] > 0) counts[feature] = (ownValue(counts, feature) ?? 0) + cuts[r];
   }
 
   private ofName(notes: Map<string, Uint32Array>, name: string): Uint32Array {

@@ -5,6 +5,7 @@ import type { PreparedData } from "../data/pack/prepared.js";
 import type { Absence } from "../features/absences.js";
 import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, targetRuleOf } from "../features/schema/features.js";
+import { ownValue } from "../own-value.js";
 
 /** What in the data of a run deserves a look. */
 export type DataWarning =
@@ -60,7 +61,7 @@ export function sameKeyWarnings({ data, features }: Pick<Config, "data" | "featu
 function sharesOf({ splits }: PreparedData, feature: string, absence: Absence): Record<string, number> {
   const shares = Object.entries(splits).map(([name, { rows, absences }]) => [
     name,
-    (absences[feature]?.[absence] ?? 0) / Math.max(rows, 1),
+    (ownValue(absences, feature)?.[absence] ?? 0) / Math.max(rows, 1),
   ]);
   return Object.fromEntries(shares);
 }

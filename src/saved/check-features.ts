@@ -17,6 +17,7 @@ import {
 } from "../features/fitted.js";
 import { type FeatureConfig, plainOf, tableName, targetRuleOf } from "../features/schema/features.js";
 import { typedReader } from "../features/typed-value.js";
+import { ownValue } from "../own-value.js";
 
 /**
  * Checks that fitted features are those of the config: fits the config's features again with the values that the fitted
@@ -63,7 +64,7 @@ function refuseOtherVocabularies(
   for (const plain of features.map(plainOf)) {
     if (plain.kind === "number" || !Array.isArray(plain.vocabulary)) continue;
     const table = tableName(plain);
-    const got = vocabularies[table] ?? [];
+    const got = ownValue(vocabularies, table) ?? [];
     const at = plain.vocabulary.findIndex((value, row) => value !== got[row]);
     const row = at < 0 && got.length > plain.vocabulary.length ? plain.vocabulary.length : at;
     if (row < 0) continue;
@@ -93,12 +94,12 @@ function refuseOtherTypes(
 ): void {
   const computes = sql !== undefined || events !== undefined || hasPredicates;
   for (const [name, type] of Object.entries(types)) {
-    const expected = Object.hasOwn(stated, name) ? stated[name] : undefined;
+    const expected = ownValue(stated, name);
     const isOther = expected === undefined ? !computes : isTypeName(expected) && expected !== type;
     if (isOther) throw different(`${where}: types.${name}`, type, expected ?? "no type");
   }
   for (const [name, type] of Object.entries(sql === undefined ? textTypes : {})) {
-    const expected = Object.hasOwn(types, name) ? types[name] : undefined;
+    const expected = ownValue(types, name);
     if (expected !== type) throw different(`${where}: textTypes.${name}`, type, expected ?? "no type");
   }
 }

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.js";
 import { ConfigError, DataError } from "../errors.js";
 import { canonicalText, refusalOfText } from "../features/canonical.js";
-import { cellReader, type RawRow } from "../features/encoder.js";
+import { cellReader, type RawRow, valueIn } from "../features/encoder.js";
 import { type FittedFeatures, statedRules, type TextRules, textRulesOf } from "../features/fitted.js";
 import { instantOf, microsecondsWithin } from "../features/instant.js";
 import { numberValue, trimmedText } from "../features/values.js";
@@ -135,7 +135,7 @@ export class EventStore {
   /** What events have in a column of rows. */
   valuesOf(events: readonly RawRow[], name: string): unknown[] {
     const column = this.columns.get(name)!;
-    return events.map((event) => event[column]);
+    return events.map((event) => valueIn(event, column));
   }
 
   /**

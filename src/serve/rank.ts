@@ -1,5 +1,6 @@
 import { DataError } from "../errors.js";
-import type { RawRow } from "../features/encoder.js";
+import { type RawRow, valueIn } from "../features/encoder.js";
+import { ownValue } from "../own-value.js";
 import { showValue } from "../show-value.js";
 import { cellsOf, type PlacedCells, type Rows } from "./cells.js";
 
@@ -60,15 +61,14 @@ function sharedValues(user: RawRow, context: RawRow, columns: readonly string[])
   return shared;
 }
 
-const ownValue = (values: RawRow, name: string) => (Object.hasOwn(values, name) ? values[name] : undefined);
-
 /** @param own the number of columns that each item has */
 function refuseSharedInItems(items: unknown, shared: RawRow, own: number): void {
   const names = Object.keys(shared);
   const rows = (Array.isArray(items) ? items : [items]) as readonly RawRow[];
   rows.forEach((row, i) => {
     // Nearly all items have their own columns and no others, and are not looked at name by name.
-    const twice = Object.keys(row).length > own ? names.find((name) => row[name] !== undefined) : undefined;
+    const twice =
+      Object.keys(row).length > own ? names.find((name) => valueIn(row, name) !== undefined) : undefined;
     if (twice !== undefined)
       throw inTwoPlaces(twice, "user or context", Array.isArray(items) ? `items[${i}]` : "items");
   });

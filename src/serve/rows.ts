@@ -1,5 +1,5 @@
 import { DataError } from "../errors.js";
-import type { RawRow } from "../features/encoder.js";
+import { type RawRow, valueIn } from "../features/encoder.js";
 import { closeNames, nearNames } from "../near-names.js";
 import { showValue } from "../show-value.js";
 
@@ -40,7 +40,7 @@ export function refuseOtherRows(
  */
 export function refuseRowsWithout(rows: readonly RawRow[], columns: readonly string[], name: string): void {
   rows.forEach((row, i) => {
-    const missing = columns.find((column) => row[column] === undefined);
+    const missing = columns.find((column) => valueIn(row, column) === undefined);
     if (missing !== undefined) throw withoutColumn(missing, row, `${name}[${i}]`, columns);
   });
 }

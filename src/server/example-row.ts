@@ -1,5 +1,6 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
+import { ownValue } from "../own-value.js";
 import type { Predictor } from "../serve/predictor.js";
 import { type ReadColumn, readColumns } from "./read-columns.js";
 
@@ -8,8 +9,9 @@ type Row = Record<string, unknown>;
 /** A row that the model can read, as far as its features tell: for the examples of the documentation, and to try a model. */
 export function exampleRow({ features, rowColumns }: Predictor): Row {
   const row: Row = {};
-  for (const read of readColumns(features)) row[read.column] ??= valueFor(read, features);
-  return Object.fromEntries(rowColumns.map((name) => [name, row[name] ?? 1]));
+  for (const read of readColumns(features))
+    row[read.column] = ownValue(row, read.column) ?? valueFor(read, features);
+  return Object.fromEntries(rowColumns.map((name) => [name, ownValue(row, name) ?? 1]));
 }
 
 function valueFor({ feature, place, as }: ReadColumn, { vocabularies }: FittedFeatures): unknown {

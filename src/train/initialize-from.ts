@@ -13,6 +13,7 @@ import type { Tensors } from "../checkpoint/tensors.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
+import { ownValue } from "../own-value.js";
 import { copyRows } from "./copy-rows.js";
 import { type NamedRows, rowsByValue, tableOf } from "./match-rows.js";
 import { memberDirectory } from "./members.js";
@@ -205,7 +206,7 @@ function namedRows(
   vocabularies: FittedFeatures["vocabularies"],
 ): NamedRows | undefined {
   const table = tableOf(name);
-  const values = table === undefined ? undefined : vocabularies[table];
+  const values = table === undefined ? undefined : ownValue(vocabularies, table);
   return values && { values, rows: shape[0] };
 }
 

@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
 import {
   type Checkpoint,
   type CheckpointContent,
   checkpointsDir,
   findBest,
   findLatest,
+  MANIFEST_FILE,
   pruneCheckpoints,
   readPointer,
   updatePointers,
@@ -14,14 +17,16 @@ import { CheckpointError, messageOf, type PairloomError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
+import { WRONG_CHECKPOINT_NEXT } from "./training-state.js";
 
 /** Identifies the data that a run's positions refer to. If it differs, the same steps would read other rows. */
-export interface ReaderIdentity {
-  readonly rows: number;
-  readonly batchSize: number;
+const readerSchema = z.object({
+  rows: z.number().int().nonnegative(),
+  batchSize: z.number().int().positive(),
   /** The fingerprint of the training split, if it has one. */
-  readonly data?: string;
-}
+  data: z.string().optional(),
+});
+export type ReaderIdentity = Readonly<z.infer<typeof readerSchema>>;
 
 /** See `train.checkpoint` of the config. */
 export interface CheckpointSettings {
@@ -129,12 +134,23 @@ function unreadable(runDir: string, newest: PairloomError): CheckpointError {
 }
 
 function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): void {
-  const { rows, batchSize, data } = manifest.reader as ReaderIdentity;
+  const parsed = readerSchema.safeParse(manifest.reader);
+  if (!parsed.success) throw withoutReader(dir, parsed.error);
+  const { rows, batchSize, data } = parsed.data;
   const same = data === undefined || expected.data === undefined || data === expected.data;
   if (rows === expected.rows && batchSize === expected.batchSize && same) return;
   throw changed("the training split is not the one that the run began with", dir, {
     got: `${expected.rows} rows in batches of ${expected.batchSize}${same ? "" : ", with other values or in another order"}`,
     expected: `${rows} rows in batches of ${batchSize}`,
+  });
+}
+
+function withoutReader(dir: string, error: z.ZodError): CheckpointError {
+  return new CheckpointError({
+    what: "the checkpoint does not say which rows its run reads",
+    where: `${join(dir, MANIFEST_FILE)}: reader`,
+    got: z.prettifyError(error),
+    next: WRONG_CHECKPOINT_NEXT,
   });
 }
 

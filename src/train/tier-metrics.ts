@@ -1,4 +1,5 @@
 import type { Tier, TierStatistics } from "../backends/backend.js";
+import { ownValue } from "../own-value.js";
 
 /** What a report says of a table of which memory has only some rows. Counted by the process that trained last. */
 export interface TierReport extends TierStatistics {
@@ -21,7 +22,7 @@ export function tierReports(tiers: ReadonlyMap<string, Tier>): TierReports {
  */
 export function tierValues(now: TierReports, before: TierReports): Record<string, number> {
   const values = Object.entries(now).flatMap(([name, tier]) => {
-    const { lookups = 0, hits = 0, prefetched = 0 } = before[name] ?? {};
+    const { lookups = 0, hits = 0, prefetched = 0 } = ownValue(before, name) ?? {};
     const looked = tier.lookups - lookups;
     const shares = {
       memoryHitRate: (tier.hits - hits) / looked,

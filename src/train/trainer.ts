@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
-import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
+import { type Checkpoint, type CheckpointContent, MANIFEST_FILE, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { SOLO, type World } from "../distributed/world.js";
 import { cleanedUp, messageOf } from "../errors.js";
@@ -32,6 +33,7 @@ import { addUp, anyRank } from "./ranks.js";
 import type { ReaderIdentity } from "./run-checkpoints.js";
 import { maskedColumns } from "./sample-mask.js";
 import { savedGeometry } from "./saved-geometry.js";
+import { savedPosition } from "./saved-position.js";
 import { seedTables } from "./seed-tables.js";
 import { type Checkpoints, checkpointsOf } from "./shared-checkpoints.js";
 import { checkAccumulation, rowsPerStep } from "./step/gradient-accumulation.js";
@@ -257,8 +259,7 @@ export class Trainer {
       await this.initialize();
       return false;
     }
-    const { step, epoch, epochStep } = checkpoint.manifest;
-    this.position = { step, epoch, epochStep };
+    this.position = savedPosition(checkpoint, this.plan, stretch?.number);
     await this.restore(checkpoint);
     return true;
   }
@@ -277,7 +278,8 @@ export class Trainer {
     const geometry = savedGeometry(checkpoint, this.plan.batchSize);
     if (geometry) this.geometry = geometry;
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
-    this.carried = parseCarried(checkpoint.manifest.trainer, checkpoint.dir);
+    const { trainer, step } = checkpoint.manifest;
+    this.carried = parseCarried(trainer, join(checkpoint.dir, MANIFEST_FILE), step);
     await this.state.load(checkpoint, grown);
     this.tables.start();
   }

@@ -20,6 +20,10 @@ const carriedSchema = z.strictObject({
   loss: lossWatchSchema.default(initialLossWatch),
 });
 
+/** The next step for a checkpoint whose checksums are right and whose content is not. */
+export const WRONG_CHECKPOINT_NEXT =
+  "Move this checkpoint away, so that the run resumes from an older one, or train into a new run directory.";
+
 export type Carried = z.infer<typeof carriedSchema>;
 
 export const initialCarried: Carried = {
@@ -28,14 +32,42 @@ export const initialCarried: Carried = {
   loss: initialLossWatch,
 };
 
-export function parseCarried(value: unknown, where: string): Carried {
+/**
+ * @param step of the checkpoint: nothing has been counted more often
+ * @throws CheckpointError
+ */
+export function parseCarried(value: unknown, where: string, step: number): Carried {
   const parsed = carriedSchema.safeParse(value);
+  const impossible = parsed.data && countsOf(parsed.data).find(([, count]) => count > step);
+  if (impossible)
+    throw new CheckpointError({
+      what: "the trainer's state is not one of its step",
+      where: `${where}: trainer.${impossible[0]}`,
+      got: String(impossible[1]),
+      expected: `at most ${step}, the steps done`,
+      next: WRONG_CHECKPOINT_NEXT,
+    });
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
     what: "the trainer's state is malformed",
-    where,
+    where: `${where}: trainer`,
     got: z.prettifyError(parsed.error),
+    next: WRONG_CHECKPOINT_NEXT,
   });
+}
+
+/** What counts steps, and evaluations, of which there is at most one after a step. */
+function countsOf({ schedules, earlyStopping, loss }: Carried): [place: string, count: number][] {
+  return [
+    ["earlyStopping.bestStep", earlyStopping.bestStep ?? 0],
+    ["earlyStopping.stale", earlyStopping.stale],
+    ["loss.steps", loss.steps],
+    ["loss.score", loss.score],
+    ...Object.entries(schedules).flatMap(([name, { stale, reductions }]): [string, number][] => [
+      [`schedules.${name}.stale`, stale],
+      [`schedules.${name}.reductions`, reductions],
+    ]),
+  ];
 }
 
 /** State that evaluations change: learning-rate schedules and early stopping. */

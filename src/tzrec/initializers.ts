@@ -1,4 +1,5 @@
 import type { TableInitializer } from "../layers/initializer.js";
+import { ownValue } from "../own-value.js";
 import type { Section } from "./section.js";
 
 /** The shape [rows, dim] of a table. */
@@ -70,7 +71,7 @@ export function initializerOf(section: Section, name: string, shape?: Shape): Ta
 /** `undefined` for another method, and for a parameter that it does not have or that has no name. */
 function initializerFrom(text: string, shape: Shape): TableInitializer | undefined {
   const [method, ...pairs] = text.split(",").map((part) => part.trim());
-  const known = METHODS[method.replace(/^(torch\.)?nn\.init\./, "")];
+  const known = ownValue(METHODS, method.replace(/^(torch\.)?nn\.init\./, ""));
   if (!known) return undefined;
   const [names, valuesOf] = known;
   const parts = pairs.map((pair) => /^(\w+)\s*=\s*(["']?)(.+)\2$/.exec(pair));

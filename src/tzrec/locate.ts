@@ -1,4 +1,5 @@
 import type { ConfigError } from "../errors.js";
+import { ownValue } from "../own-value.js";
 import type { ImportError } from "./import-error.js";
 import type { Section } from "./section.js";
 
@@ -101,7 +102,7 @@ function within([section, name]: Place, where: string): Place {
   const key = where.match(/\w+(?=(?:\[\d+\])*$)/)?.[0] ?? "";
   const own = key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const index = Number(/^model\.\w+\[(\d+)\]/.exec(where)?.[1] ?? 0);
-  return section.inside(name, index)?.find(NAMES[key] ?? [own]) ?? [section, name];
+  return section.inside(name, index)?.find(ownValue(NAMES, key) ?? [own]) ?? [section, name];
 }
 
 /** An error of the converted config as one of the pipeline config, with its path and line. */

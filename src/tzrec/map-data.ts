@@ -1,4 +1,5 @@
 import type { DataInput, SourceInput } from "../data/data-config.js";
+import { ownValue } from "../own-value.js";
 import type { Section } from "./section.js";
 
 /** The kinds of data that are files. */
@@ -132,7 +133,7 @@ function briefField(section: Section, field: string): { name: string; sql: strin
     .replaceAll(/\s/g, "")
     .replaceAll(/\bBIGINT\b/g, "INT64")
     .replaceAll(/\bINT\b/g, "INT32");
-  const sql = SQL_TYPES[known ?? ""] ?? (ARRAY_OR_MAP.test(known ?? "") ? "VARCHAR" : undefined);
+  const sql = ownValue(SQL_TYPES, known ?? "") ?? (ARRAY_OR_MAP.test(known ?? "") ? "VARCHAR" : undefined);
   if (name !== undefined && sql !== undefined) return { name: name.trim(), sql };
   throw section.error("input_fields_str", {
     what: "this field has no name or no known type",

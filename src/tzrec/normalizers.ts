@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.js";
 import { parseExpression } from "../features/expression.js";
+import { ownValue } from "../own-value.js";
 import type { Section } from "./section.js";
 
 /** A `normalizer` of TorchEasyRec, converted. */
@@ -65,9 +66,9 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 function refuseUnknown(section: Section, method: string, names: readonly string[]): void {
-  const known = PARAMETERS[method];
+  const known = ownValue(PARAMETERS, method);
   const odd = known && names.find((name) => !known.includes(name));
-  if (odd === undefined) return;
+  if (!known || odd === undefined) return;
   throw section.error("normalizer", {
     what: `${method} has no parameter ${odd}`,
     expected: known.join(", "),

@@ -86,7 +86,7 @@ class Scan {
       const count = this.isOne(names) ? 0 : (this.counts.get(`${prefix}${name}`) ?? 0);
       this.counts.set(`${prefix}${name}`, count + 1);
       const key = `${prefix}${name}[${count}]`;
-      const isMessage = token.text in CLOSING;
+      const isMessage = Object.hasOwn(CLOSING, token.text);
       const at = this.found.length;
       this.found.push({ key, names, line: isListed ? token.line : line, isListed, hasColon, source: "" });
       if (isMessage) this.fields(`${key}.`, names, token);

@@ -1,4 +1,5 @@
 import type { FittedFeatures } from "../../features/fitted.js";
+import { ownValue } from "../../own-value.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { quoteName } from "./duckdb.js";
 
@@ -53,13 +54,13 @@ export const historyColumn = (sequence: string, column: string): string => `${se
 
 /** The type that the config gives a column. */
 export function declaredType({ types = {} }: SourceConfig, column: string): string | undefined {
-  return Object.hasOwn(types, column) ? types[column] : undefined;
+  return ownValue(types, column);
 }
 
 /** The type with which the SQL of training saw a column; only of columns that SQL may compute with. */
 export function trainedTypes({ sql, types = {} }: Demand): (column: string) => string | undefined {
   const isNamed = namedInSql(sql);
-  return (column) => (isNamed(column) && Object.hasOwn(types, column) ? types[column] : undefined);
+  return (column) => (isNamed(column) ? ownValue(types, column) : undefined);
 }
 
 /** Words of SQL that stand before brackets. */

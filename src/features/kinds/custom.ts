@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { createJiti } from "jiti";
 import { z } from "zod";
 import { CheckpointError, ConfigError, DataError, messageOf } from "../../errors.js";
+import { ownValue } from "../../own-value.js";
 import { refuseChanged } from "../code-files.js";
 import { type Input, inputOf } from "../inputs.js";
 import type { Operator } from "../operator.js";
@@ -86,10 +87,10 @@ function derive(feature: z.output<typeof schema>): Custom {
 
 function allow(custom: Custom, { functions, importModules, modules }: AllowedCode): Custom {
   const { name, module } = custom;
-  const given = Object.hasOwn(functions, name) ? functions[name] : undefined;
+  const given = ownValue(functions, name);
   if (given) return { ...custom, [RUN]: () => given };
   if (!importModules) return custom;
-  const known = Object.hasOwn(modules, module) ? modules[module] : undefined;
+  const known = ownValue(modules, module);
   return {
     ...custom,
     [RUN]: () => {

@@ -1,4 +1,5 @@
 import { METRIC_LIST, type Metric, type MetricName } from "../../metrics/index.js";
+import { ownValue } from "../../own-value.js";
 import { count } from "../../show-value.js";
 import type { Part, ReportData, Scored } from "../report-data.js";
 import { type Html, html } from "./html.js";
@@ -205,7 +206,7 @@ function absences(entries: readonly [string, ReportData["splits"][string]][]): H
   const rows = names.map((name) => [
     name,
     ...entries.flatMap(([, { features }]) => {
-      const { missing = 0, unknown = 0 } = features[name] ?? {};
+      const { missing = 0, unknown = 0 } = ownValue(features, name) ?? {};
       return [percent(missing), percent(unknown)];
     }),
   ]);
@@ -218,7 +219,7 @@ function cutEntries(entries: readonly [string, ReportData["splits"][string]][]):
   if (names.length === 0) return undefined;
   const rows = names.map((name) => [
     name,
-    ...entries.map(([, { cutEntries }]) => count(cutEntries?.[name] ?? 0)),
+    ...entries.map(([, { cutEntries }]) => count(ownValue(cutEntries ?? {}, name) ?? 0)),
   ]);
   return html`<h3>Entries beyond the maximum of a sequence, which are cut</h3>${table(["feature", ...entries.map(([split]) => split)], rows)}`;
 }

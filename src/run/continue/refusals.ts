@@ -75,7 +75,7 @@ export function readsOf(checkpoint: Checkpoint): Reads {
 }
 
 function readOf<T>({ dir, manifest }: Checkpoint, key: "position" | "reads", schema: z.ZodType<T>): T {
-  const { read } = manifest.reader as { read?: Record<typeof key, unknown> };
+  const { read } = (manifest.reader ?? {}) as { read?: Record<typeof key, unknown> };
   const parsed = schema.safeParse(read?.[key]);
   if (parsed.success) return parsed.data;
   throw new CheckpointError({
