@@ -84,7 +84,7 @@ describe("a base that is not what it was", () => {
     ],
     [
       "is another one",
-      (run) => signAgain(dirOf(run, 4), (manifest) => ({ ...manifest, epoch: 7 })),
+      (run) => signAgain(dirOf(run, 4), (manifest) => ({ ...manifest, epoch: 3 })),
       /another checkpoint than the one that is there/,
       4,
     ],
