@@ -65,6 +65,21 @@ describe("parseExpression", () => {
     expect(() => parseExpression(text, ["x"])).toThrow(ConfigError);
   });
 
+  it("evaluates chains of any length, and calls and levels up to a bound", () => {
+    expect(at(`x${"+x".repeat(30_000)}`, 2)).toBe(60_002);
+    expect(at(`${"-".repeat(10_001)}x`, 2)).toBe(-2);
+    expect(at(`${"x<0?1:".repeat(10_000)}5`, 2)).toBe(5);
+    expect(at(`max(${"x,".repeat(999)}3)`, 2)).toBe(3);
+    expect(at(`${"(".repeat(99)}x${")".repeat(99)}`, 2)).toBe(2);
+    for (const text of [
+      `max(${"x,".repeat(1000)}3)`,
+      `${"(".repeat(1e4)}x`,
+      `x${"^x".repeat(1e4)}`,
+      "x?".repeat(1e4),
+    ])
+      expect(() => at(text, 2)).toThrow(ConfigError);
+  });
+
   it("agrees with JavaScript on random formulas", () => {
     const { formula } = fc.letrec<{ formula: string; leaf: string; node: string }>((tie) => ({
       formula: fc.oneof({ maxDepth: 5 }, tie("leaf"), tie("node")),

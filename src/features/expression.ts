@@ -7,11 +7,18 @@ import { expressionConstants, expressionFunctions } from "./expression-functions
  *
  *     choice  = binary ("?" choice ":" choice)?
  *     binary  = unary (operator unary)*      by the levels below, all to the left
- *     unary   = "-" unary | power
+ *     unary   = "-"* power
  *     power   = atom ("^" unary)?            right associative, binds tighter than unary minus: -x^2 is -(x^2)
  *     atom    = number | variable | constant | name "(" choice ("," choice)* ")" | "(" choice ")"
  */
 export type Expression = (values: ArrayLike<number>) => number;
+
+/** Chains of operators and choices may be long, because they are loops; what stands inside of something needs a stack. */
+const MOST_LEVELS = 100;
+/** Arguments of a call. */
+const MOST_ARGUMENTS = 1000;
+/** The part of a long expression that an error shows. */
+const SHOWN = 200;
 
 type Binary = (a: number, b: number) => number;
 
@@ -59,6 +66,7 @@ interface Token {
 class Parser {
   private readonly tokens: Token[];
   private next = 0;
+  private level = 0;
 
   constructor(
     private readonly text: string,
@@ -113,29 +121,47 @@ class Parser {
   }
 
   private choice(): Expression {
-    const condition = this.binary(0);
-    if (!this.accept("?")) return condition;
-    const yes = this.choice();
-    this.expect(":");
-    const no = this.choice();
-    return (values) => (condition(values) !== 0 ? yes(values) : no(values));
+    const [conditions, results]: [Expression[], Expression[]] = [[], []];
+    let last = this.binary(0);
+    while (this.accept("?")) {
+      conditions.push(last);
+      results.push(this.choice());
+      this.expect(":");
+      last = this.binary(0);
+    }
+    if (results.length === 0) return last;
+    return (values) => {
+      const chosen = conditions.findIndex((condition) => condition(values) !== 0);
+      return (chosen < 0 ? last : results[chosen])(values);
+    };
   }
 
+  /** A chain of any length is one loop. */
   private binary(level: number): Expression {
     if (level === levels.length) return this.unary();
-    let left = this.binary(level + 1);
+    const first = this.binary(level + 1);
+    const [applied, terms]: [Binary[], Expression[]] = [[], []];
     for (;;) {
       const operator = levels[level].find(([symbol]) => this.accept(symbol));
-      if (!operator) return left;
-      const [a, b, apply] = [left, this.binary(level + 1), operator[1]];
-      left = (values) => apply(a(values), b(values));
+      if (!operator) break;
+      applied.push(operator[1]);
+      terms.push(this.binary(level + 1));
     }
+    if (terms.length === 0) return first;
+    return (values) => {
+      let result = first(values);
+      for (let i = 0; i < terms.length; i++) result = applied[i](result, terms[i](values));
+      return result;
+    };
   }
 
   private unary(): Expression {
-    if (!this.accept("-")) return this.power();
-    const a = this.unary();
-    return (values) => -a(values);
+    if (++this.level > MOST_LEVELS) this.fail(this.peek(), `at most ${MOST_LEVELS} levels of ( ) ? : and ^`);
+    let negative = false;
+    while (this.accept("-")) negative = !negative;
+    const a = this.power();
+    this.level--;
+    return negative ? (values) => -a(values) : a;
   }
 
   private power(): Expression {
@@ -169,16 +195,22 @@ class Parser {
     const { arity, apply } = called;
     this.expect("(");
     const parts = [this.choice()];
-    while ((arity === "any" || parts.length < arity) && this.accept(",")) parts.push(this.choice());
+    const most = arity === "any" ? MOST_ARGUMENTS : arity;
+    while (parts.length < most && this.accept(",")) parts.push(this.choice());
+    if (this.peek().text === ",") this.fail(this.peek(), `at most ${most} arguments of ${name.text}`);
     if (arity !== "any" && parts.length < arity) this.expect(",");
     this.expect(")");
     if (parts.length === 1) return (values) => apply(parts[0](values));
     return (values) => apply(...parts.map((part) => part(values)));
   }
 
+  private get shown(): string {
+    return this.text.length > SHOWN ? `${this.text.slice(0, SHOWN)}…` : this.text;
+  }
+
   private fail(token: Token, expected: string): never {
     throw new ConfigError({
-      what: `the expression "${this.text}" cannot be read at character ${token.at + 1}`,
+      what: `the expression "${this.shown}" cannot be read at character ${token.at + 1}`,
       got: token.text,
       expected,
       next: `Use ${this.known} with + - * / ^ ( ), comparisons, && || ?: and the functions of docs/features.md.`,

@@ -1,5 +1,6 @@
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { messageOf } from "../errors.js";
+import { parseUntrusted } from "../untrusted.js";
 import { ImportError } from "./import-error.js";
 import { pipelineSchema } from "./tzrec-schema.js";
 
@@ -12,8 +13,9 @@ const tokenPattern = /(\s*)("(?:\\.|[^"\\])*"|[{}[\]:,]|[^\s{}[\]:,"]+)/gy;
  */
 export function textOfJson(json: string, file: string): string {
   try {
-    if (/^\s*\{/.test(json) && JSON.parse(json)) return new Translation(json).run();
+    if (/^\s*\{/.test(json) && parseUntrusted(json)) return new Translation(json, file).run();
   } catch (error) {
+    if (error instanceof ImportError) throw error;
     const at = /position (\d+)/.exec(messageOf(error))?.[1];
     throw notJson(messageOf(error), `${file}:${json.slice(0, Number(at ?? json.length)).split("\n").length}`);
   }
@@ -21,7 +23,7 @@ export function textOfJson(json: string, file: string): string {
 }
 
 function notJson(got: string, where: string): ImportError {
-  const next = "Correct it; TorchEasyRec would refuse it too.";
+  const next = "Correct it.";
   return new ImportError({ what: "this is not a JSON object", where, got, next });
 }
 
@@ -31,7 +33,10 @@ class Translation {
   private next = 0;
   private text = "";
 
-  constructor(json: string) {
+  constructor(
+    json: string,
+    private readonly file: string,
+  ) {
     this.tokens = [...json.matchAll(tokenPattern)].map(([, space, text]) => [space, text] as const);
   }
 
@@ -44,9 +49,15 @@ class Translation {
 
   /** The members of an object whose bracket was taken, up to its end. */
   private members(member: (name: string) => void): void {
+    const seen = new Set<string>();
     while (this.peek() !== "}") {
       if (this.peek() === ",") this.take();
-      else member(JSON.parse(this.peek()));
+      else {
+        const name = JSON.parse(this.peek()) as string;
+        if (seen.has(name)) throw this.error(`the key ${name} stands twice in an object`);
+        seen.add(name);
+        member(name);
+      }
     }
   }
 
@@ -57,12 +68,13 @@ class Translation {
     if (!isNull) this.value(field);
   }
 
-  private value(field: DescField | undefined): void {
+  private value(field: DescField | undefined, isListed = false): void {
     const text = this.peek();
     if (text === "[") this.list(field);
+    else if (field?.fieldKind === "list" && !isListed) throw this.error(`${field.name} is a list`);
     else if (text === "{" && field?.fieldKind === "map") this.map();
     else if (text === "{") this.object(field?.message);
-    else this.take(text.startsWith('"') ? quoted(text, field) : text);
+    else this.take(isQuoted(text) ? quoted(text, field) : isInteger(field) ? wholeNumber(text) : text);
   }
 
   private object(message: DescMessage | undefined): void {
@@ -75,9 +87,15 @@ class Translation {
     this.take();
     while (this.peek() !== "]") {
       if (this.peek() === ",") this.take();
-      else this.value(field);
+      else this.value(field, true);
     }
     this.take();
+  }
+
+  private error(what: string): ImportError {
+    const line = `${this.text}${this.tokens[this.next][0]}`.split("\n").length;
+    const next = "Correct it; TorchEasyRec would refuse it too.";
+    return new ImportError({ what, where: `${this.file}:${line}`, got: this.peek(), next });
   }
 
   /** The entries of a map are messages with key and value. */
@@ -102,12 +120,20 @@ class Translation {
   }
 }
 
-/** A text stays one; enums, and numbers in quotes, are words in a protobuf text. */
+const isQuoted = (json: string) => json.startsWith('"');
+
+/** A text stays one, and refused for a boolean; enums, and numbers in quotes, are words in a protobuf text. */
 function quoted(json: string, field: DescField | undefined): string {
   const text = JSON.parse(json) as string;
-  const isText = !field || field.scalar === STRING;
-  return isText || text === "" ? JSON.stringify(text) : text;
+  const isText = !field || field.scalar === ScalarType.STRING || field.scalar === ScalarType.BOOL;
+  if (isText || !/^\S+$/.test(text)) return JSON.stringify(text);
+  return isInteger(field) ? wholeNumber(text) : text;
 }
 
-/** The number of the scalar type STRING in protobuf. */
-const STRING = 9;
+const isInteger = (field: DescField | undefined) =>
+  field?.scalar !== undefined &&
+  [ScalarType.INT32, ScalarType.UINT32, ScalarType.UINT64].includes(field.scalar);
+
+/** In protobuf's JSON format 10.0 and 1e1 are integers. */
+const wholeNumber = (text: string) =>
+  /[.e]/i.test(text) && Number.isSafeInteger(Number(text)) ? String(Number(text)) : text;

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import type { Config } from "../config/config.js";
 import { type FeatureConfig, plainOf } from "../features/schema/features.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
@@ -46,14 +47,34 @@ function patternOf(part: Section): RegExp {
 export function overridesOf(parts: readonly PartOptimizer[], config: Config, groupOf: GroupOf): Override[] {
   if (parts.length === 0) return [];
   const names = trainedNames(config, groupOf);
-  return parts.flatMap(({ section, pattern, optimizer, l2 }, i) => {
-    const isTaken = (name: string) => parts.slice(0, i).some((other) => other.pattern.test(name));
-    const matched = [...names].filter(([, there]) => pattern.test(there) && !isTaken(there));
+  const matches = parts.map((part) => matching(part, [...names.values()]));
+  return parts.flatMap(({ section, optimizer, l2 }, i) => {
+    const taken = new Set(matches.slice(0, i).flat());
+    const matched = [...names].filter(([, there]) => matches[i].includes(there) && !taken.has(there));
     if (matched.length === 0) section.warn("regex_pattern", "matches no weight of the model");
     if (matched.length === 0) return [];
     const escaped = matched.map(([name]) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     return [{ pattern: escaped.join("|"), dense: optimizer, l2 }];
   });
+}
+
+/** A sound pattern takes less than a millisecond for all names. */
+const MOST_MILLISECONDS = 500;
+
+/** The names that the pattern matches. A pattern such as `(.+)+X` would take years for one. @throws ImportError */
+function matching({ section, pattern }: PartOptimizer, names: readonly string[]): string[] {
+  try {
+    const given = { names, pattern };
+    return runInNewContext("names.filter((name) => pattern.test(name))", given, {
+      timeout: MOST_MILLISECONDS,
+    });
+  } catch {
+    throw section.error("regex_pattern", {
+      what: "this regular expression takes too long",
+      expected: `one that is compared with the names of all weights in ${MOST_MILLISECONDS} ms`,
+      next: "Rewrite it without repetitions of what is repeated or has alternatives, such as (a+)+.",
+    });
+  }
 }
 
 /** The dense weights of the model, and their names in TorchEasyRec. */

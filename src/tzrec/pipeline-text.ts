@@ -77,8 +77,8 @@ function readValue(parent: ReflectMessage, field: SourceField, name: string, fil
     const report = {
       what: "this is not valid protobuf text",
       got: messageOf(error),
-      expected: "protobuf's text format, as TorchEasyRec reads it",
-      next: "Correct the value; TorchEasyRec would refuse it too.",
+      expected: "protobuf's text format",
+      next: "Correct the value.",
     };
     throw errorAt(file, field, report);
   }

@@ -31,6 +31,8 @@ interface Token {
 const tokenPattern = /#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>[\]:,;]|[^\s{}<>[\]:,;"'#]+|["']/g;
 const CLOSING: Readonly<Record<string, string>> = { "{": "}", "<": ">", "[": "]" };
 const FIX = "Correct it; TorchEasyRec would refuse it too.";
+/** As in protobuf. */
+const MOST_LEVELS = 100;
 
 /**
  * Every field of the text, in its order.
@@ -67,6 +69,11 @@ class Scan {
 
   /** @param open the bracket of the message; none for the file */
   private fields(prefix: string, names: readonly string[], open: Token | undefined): void {
+    if (open && names.length > MOST_LEVELS)
+      throw this.error(open, {
+        what: "messages are nested too deep",
+        expected: `at most ${MOST_LEVELS} levels`,
+      });
     for (;;) {
       const token = this.tokens[this.next++];
       if (!token && !open) return;

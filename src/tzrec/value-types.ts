@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { type DescField, ScalarType } from "@bufbuild/protobuf";
 import type { ErrorReport } from "../errors.js";
 
@@ -45,6 +46,16 @@ function isInRange(scalar: ScalarType | undefined, value: string): boolean {
   return !range || (number >= range[0] && number <= range[1]);
 }
 
+/** Whether the bytes of a quoted text are UTF-8, with those that escapes such as \\xff stand for. */
+function isUnicode(quoted: string): boolean {
+  const bytes = Buffer.from(quoted).toString("latin1");
+  const escaped = /\\(?:([0-7]{1,3})|x([\da-f]{1,2})|.)/gis;
+  const meant = bytes.replaceAll(escaped, (_, octal?: string, hex?: string) =>
+    String.fromCharCode(Number.parseInt(octal ?? hex ?? "0", octal === undefined ? 16 : 8) & 0xff),
+  );
+  return isUtf8(Buffer.from(meant, "latin1"));
+}
+
 /**
  * What is wrong with the value of a field, if anything.
  * @param value its text; `undefined` for a message
@@ -57,14 +68,17 @@ export function whyWrongValue(field: DescField, value: string | undefined): Erro
     ? { pattern: wordOf(field.enum.values), name: field.enum.values.map(({ name }) => name).join(", ") }
     : TYPES[field.scalar!];
   if (!type) return undefined;
-  if (value !== undefined && type.pattern.test(value))
-    return isInRange(field.scalar, value)
-      ? undefined
-      : { what: "the integer is too large for this setting", got, next: FIX };
+  if (value !== undefined && type.pattern.test(value)) {
+    if (!isInRange(field.scalar, value))
+      return { what: "the integer is too large for this setting", got, next: FIX };
+    if (type === text && !isUnicode(value))
+      return { what: "the bytes of the text are not UTF-8", got, next: FIX };
+    return undefined;
+  }
   return { what: "the value has another type", got, expected: type.name, next: FIX };
 }
 
-const FIX = "Correct the value; TorchEasyRec would refuse it too.";
+const FIX = "Correct the value.";
 
 function wordOf(values: readonly { readonly name: string; readonly number: number }[]): RegExp {
   return new RegExp(`^(${values.flatMap(({ name, number }) => [name, number]).join("|")})$`);

@@ -66,14 +66,14 @@ function list(title: string, names: readonly string[]): void {
 
 function read(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (cause) {
     throw new ImportError(
       {
         what: "the config cannot be read",
         where: file,
         got: messageOf(cause),
-        next: "Check the path.",
+        next: "Check the path, and that the file is a text in UTF-8.",
       },
       { cause },
     );
