@@ -61,7 +61,7 @@ export async function openJobSource(
   config: JobConfig,
   { source, where, files, rules }: Omit<JobSource, "divide">,
 ): Promise<Source> {
-  const demand = laterDemand(demandOf(config), source, rules.types);
+  const demand = laterDemand(demandOf(config), source, rules);
   return withHistories(duck, await openFiles(duck, source, files, where, demand), source, {
     files,
     demand,

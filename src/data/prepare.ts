@@ -102,14 +102,18 @@ async function openShare(
   duck: Duck,
   options: PrepareOptions,
   { key, files }: Share,
-  types: Source["types"],
+  trained: Pick<Source, "types" | "tableTypes"> = {},
 ): Promise<Job> {
   const { data, features } = options;
   const job = await openJob(duck, options, {
     source: data[key]!,
     where: `data.${key}`,
     files,
-    rules: { ...statedRules((data.source ?? data.train)!), types },
+    rules: {
+      ...statedRules((data.source ?? data.train)!),
+      types: trained.types,
+      tableTypes: trained.tableTypes,
+    },
     divide: async (source) =>
       key === "source" ? querySplits(duck, source, data.split!) : { source, splits: [{ name: key }] },
   });
@@ -151,7 +155,7 @@ async function pack(
 ): Promise<PreparedData> {
   const jobs: Job[] = [];
   // The first source feeds the training split: the others are read with its types.
-  for (const share of shares) jobs.push(await openShare(duck, options, share, jobs[0]?.source.types));
+  for (const share of shares) jobs.push(await openShare(duck, options, share, jobs[0]?.source));
   return packInto(directory, async (temporary) => {
     for (const { source } of jobs) await verifyCompressed(source.identity, source.where);
     const read = await firstPosition(duck, options.data, shares[0].files, jobs[0].source);
@@ -183,10 +187,10 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   if (first.length === 0) throw emptySplit("train", data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const { wires, source } = job;
-  const { types, textTypes } = source;
+  const { types, tableTypes, textTypes } = source;
   const known = {
     ...learnt,
-    ...textRulesOf({ ...statedRules((data.source ?? data.train)!), types, textTypes }),
+    ...textRulesOf({ ...statedRules((data.source ?? data.train)!), types, tableTypes, textTypes }),
   };
   const learned = await learnDerived(
     duck,

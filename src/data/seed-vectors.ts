@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../errors.js";
 import { integerType } from "../features/sql-types.js";
 import { showValue } from "../show-value.js";
 import { scratchDirectory } from "./pack/owned-directory.js";
-import { Duck, quoteName, quoteText } from "./source/duckdb.js";
+import { Duck, OWN_COLUMNS, quoteName, quoteText } from "./source/duckdb.js";
 import { formatByName } from "./source/source-files.js";
 import { textRows } from "./source/vectors.js";
 
@@ -56,8 +56,9 @@ function readerOf(path: string, where: string): string {
       next: "Correct the path; relative paths start at the working directory.",
     });
   const format = formatByName(path);
-  if (format === "parquet") return `read_parquet(${quoteText(path)})`;
-  if (format === "csv") return `read_csv(${quoteText(path)}, all_varchar = true, header = true)`;
+  if (format === "parquet") return `read_parquet(${quoteText(path)}, ${OWN_COLUMNS})`;
+  if (format === "csv")
+    return `read_csv(${quoteText(path)}, all_varchar = true, header = true, ${OWN_COLUMNS})`;
   throw new ConfigError({
     what: "the vectors to start from are in a file of another format",
     where,

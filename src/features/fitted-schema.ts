@@ -172,6 +172,8 @@ const featureSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
+const columnTypes = z.record(z.string(), z.string().refine(isTypeText, "not a SQL type"));
+
 export const fittedSchema: z.ZodType<FittedFeatures> = z
   .strictObject({
     version: z.literal(FITTED_VERSION),
@@ -182,8 +184,9 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     nullValues: z.array(z.string()).optional(),
     decimal: z.literal(",").optional(),
     trim: z.literal(true).optional(),
-    textTypes: z.record(z.string(), z.string().refine(isTypeText, "not a SQL type")).optional(),
-    types: z.record(z.string(), z.string().refine(isTypeText, "not a SQL type")).optional(),
+    textTypes: columnTypes.optional(),
+    types: columnTypes.optional(),
+    tableTypes: z.record(z.string(), columnTypes).optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {

@@ -21,9 +21,17 @@ export interface TextRules {
   readonly trim?: true;
   /** The SQL types with which the SQL of training saw columns; `NULL` for a column without a value. */
   readonly types?: Readonly<Record<string, string>>;
+  /**
+   * The types of other tables, as `types` has those of rows: of events by `events.<sequence>`, of the files that SQL reads by
+   * `joined.<number>`, in the order of the SQL, of those that a predicate reads by `split.<name>.joined.<number>`.
+   */
+  readonly tableTypes?: TableTypes;
   /** The SQL types of columns that text files have as values of such a type: texts of requests are read as such. */
   readonly textTypes?: Readonly<Record<string, string>>;
 }
+
+/** By table, the types of its columns. */
+export type TableTypes = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** What texts of the training data mean, for other files and for requests, by the config of its source. */
 export function statedRules({ nullValues, decimal, trim }: StatedRules): TextRules {
@@ -35,7 +43,7 @@ interface StatedRules {
   readonly trim?: boolean;
 }
 
-const RULES = ["nullValues", "decimal", "trim", "types", "textTypes"] as const;
+const RULES = ["nullValues", "decimal", "trim", "types", "tableTypes", "textTypes"] as const;
 
 /** The rules among other values, without those that are not set. */
 export function textRulesOf(values: TextRules): TextRules {

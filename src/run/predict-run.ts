@@ -84,7 +84,7 @@ async function describeSource(
       duck,
       source,
       where,
-      laterDemand({ wants, sql: columns }, source, features.types),
+      laterDemand({ wants, sql: columns }, source, features),
       scratch,
     );
     const carried = columns.map(

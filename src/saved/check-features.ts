@@ -89,7 +89,7 @@ function refuseOtherRules(stated: TextRules, fitted: FittedFeatures, where: stri
 function refuseOtherTypes(
   { types: stated = {}, sql, events }: NonNullable<Config["data"]["source"]>,
   hasPredicates: boolean,
-  { types = {}, textTypes = {} }: FittedFeatures,
+  { types = {}, tableTypes = {}, textTypes = {} }: FittedFeatures,
   where: string,
 ): void {
   const computes = sql !== undefined || events !== undefined || hasPredicates;
@@ -98,6 +98,8 @@ function refuseOtherTypes(
     const isOther = expected === undefined ? !computes : isTypeName(expected) && expected !== type;
     if (isOther) throw different(`${where}: types.${name}`, type, expected ?? "no type");
   }
+  const [table] = computes ? [] : Object.keys(tableTypes);
+  if (table !== undefined) throw different(`${where}: tableTypes`, table, "no other table");
   for (const [name, type] of Object.entries(sql === undefined ? textTypes : {})) {
     const expected = ownValue(types, name);
     if (expected !== type) throw different(`${where}: textTypes.${name}`, type, expected ?? "no type");

@@ -1,4 +1,4 @@
-import type { FittedFeatures } from "../../features/fitted.js";
+import type { FittedFeatures, TextRules } from "../../features/fitted.js";
 import { ownValue } from "../../own-value.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { quoteName } from "./duckdb.js";
@@ -20,15 +20,19 @@ export interface Demand {
   readonly sql: readonly string[];
   /** The types of training. */
   readonly types?: ColumnTypes;
+  /** The types that other tables had in training. @see TextRules */
+  readonly tableTypes?: TextRules["tableTypes"];
 }
 
 /**
  * The demand of a file that is read after those of training. Without `sql`, features read columns as typed as in training.
  */
-export function laterDemand(demand: Demand, { sql }: SourceConfig, types: ColumnTypes): Demand {
+export function laterDemand(demand: Demand, { sql }: SourceConfig, trained: TextRules): Demand {
+  const { types, tableTypes } = trained;
   return {
     ...demand,
     types,
+    tableTypes,
     sql: sql === undefined ? [...demand.sql, ...Object.keys(types ?? {})] : demand.sql,
   };
 }
@@ -47,6 +51,28 @@ export function demandWithEvents(demand: Demand, { events = {} }: SourceConfig):
   if (tables.length === 0) return demand;
   const wants = new Map<string, Want>([...tables.map(({ by }) => [by, "text"] as const), ...demand.wants]);
   return { ...demand, wants, sql: [...demand.sql, ...tables.map(({ time }) => quoteName(time))] };
+}
+
+/** The types of training of a table, and of the tables that it reads itself. */
+export function typesOfTable(
+  { tableTypes = {} }: Demand,
+  table: string,
+): Pick<Demand, "types" | "tableTypes"> {
+  const within = `${table}.`;
+  const inner = Object.entries(tableTypes).filter(([name]) => name.startsWith(within));
+  return {
+    types: Object.hasOwn(tableTypes, table) ? tableTypes[table] : undefined,
+    tableTypes: Object.fromEntries(inner.map(([name, types]) => [name.slice(within.length), types])),
+  };
+}
+
+/** The types of a table, and those of the tables that it reads, with names for {@link typesOfTable}. */
+export function namedTypes(
+  table: string,
+  { types, tableTypes = {} }: Pick<Demand, "types" | "tableTypes">,
+): NonNullable<TextRules["tableTypes"]> {
+  const inner = Object.entries(tableTypes).map(([name, each]) => [`${table}.${name}`, each] as const);
+  return Object.fromEntries([...(types ? [[table, types] as const] : []), ...inner]);
 }
 
 /** The column of rows that has the values of a column of events. */

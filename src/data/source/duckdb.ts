@@ -10,6 +10,9 @@ import { DataError, PairloomError } from "../../errors.js";
 import { duckdb } from "./binding.js";
 import { textRows } from "./vectors.js";
 
+/** An option of every reader: a folder `x=5` in the path of a file would give all its rows a column x, in place of their own. */
+export const OWN_COLUMNS = "hive_partitioning = false";
+
 /**
  * DuckDB in this process, through its C interface. A result is a stream of chunks of about 2,000 rows whose columns are
  * raw memory, which packing reads directly.

@@ -1,6 +1,25 @@
+import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
 import { type MalformedRow, NO_ROWS } from "./rejects.js";
 import type { Relation } from "./relation.js";
+
+/** Files whose rows have to be complete: no quarantine counts those that are left out. */
+export async function refuseMalformed(
+  duck: Duck,
+  relation: Pick<Relation, "select" | "unread">,
+  rejects: string,
+  where: string,
+): Promise<void> {
+  const malformed = await firstMalformed(duck, relation, rejects, where);
+  if (malformed === undefined) return;
+  throw new DataError({
+    what: "a table besides that of the rows has rows that cannot be read",
+    where,
+    got: malformed,
+    expected: "rows with a value of its type in each column",
+    next: "Correct the rows, or compare the layout of the file with the options or keys that say how it is read.",
+  });
+}
 
 /**
  * Reads the files of a relation to the end, and says how many rows are malformed and where the first is; `undefined` if
@@ -9,7 +28,7 @@ import type { Relation } from "./relation.js";
  */
 export async function firstMalformed(
   duck: Duck,
-  relation: Relation,
+  relation: Pick<Relation, "select" | "unread">,
   rejects: string,
   where: string,
 ): Promise<string | undefined> {

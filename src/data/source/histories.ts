@@ -5,8 +5,9 @@ import type { TextRules } from "../../features/fitted.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
-import { type Demand, demandOfEvents, historyColumn } from "./demand.js";
+import { type Demand, demandOfEvents, historyColumn, namedTypes, typesOfTable } from "./demand.js";
 import { type Duck, quoteName } from "./duckdb.js";
+import { refuseMalformed } from "./first-malformed.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
 import { columnType, openFiles, type Source, withTextRules } from "./source.js";
 import type { SourceFiles } from "./source-files.js";
@@ -34,11 +35,14 @@ export async function withHistories(
   let source = withTextRules(opened, config, rules);
   for (const [sequence, table] of Object.entries(config.events ?? {})) {
     const where = `${source.where}.events.${sequence}`;
-    const ofEvents = { ...demandOfEvents(demand, sequence, table), types: demand.types };
+    const name = `events.${sequence}`;
+    const ofEvents = { ...demandOfEvents(demand, sequence, table), ...typesOfTable(demand, name) };
     const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
+    await refuseMalformed(duck, events, `events_${randomUUID().replaceAll("-", "")}`, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
     const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
-    source = await withHistory(duck, source, history);
+    const tableTypes = { ...source.tableTypes, ...namedTypes(name, events) };
+    source = { ...(await withHistory(duck, source, history)), tableTypes };
   }
   return source;
 }

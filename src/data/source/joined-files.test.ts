@@ -205,7 +205,7 @@ it.each([
   write("bad.csv", lines);
   await expect(rowsOf("SELECT * FROM source JOIN '@/bad.csv' USING (id)")).rejects.toThrow(
     new RegExp(
-      `a file that the SQL reads has rows that cannot be read[\\s\\S]*1 malformed rows[\\s\\S]*${place}`,
+      `a table besides that of the rows has rows that cannot be read[\\s\\S]*1 malformed rows[\\s\\S]*${place}`,
     ),
   );
 });

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
-import { ConfigError, DataError } from "../../errors.js";
+import { ConfigError } from "../../errors.js";
 import { type SourceConfig, type SourceInput, sourceSchema } from "../data-config.js";
-import type { Demand } from "./demand.js";
+import { type Demand, typesOfTable } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
-import { firstMalformed } from "./first-malformed.js";
+import { refuseMalformed } from "./first-malformed.js";
 import { openRelation } from "./relations.js";
+import { seenTypes } from "./seen-types.js";
 import { findFiles, formatByName, type SourceFiles, type SourceFormat } from "./source-files.js";
 import { constantTexts, nameOfTable, viewsOf } from "./sql-files.js";
 import { placeOf, type SqlPart, withParts } from "./sql-parts.js";
@@ -17,6 +18,14 @@ export interface JoinedBy {
   /** Its texts have the rules of those of the source. */
   readonly source: SourceConfig;
   readonly demand: Demand;
+  /** What the tables of the SQL are called among `tableTypes`: `split.train.`; "" for the SQL of the source. */
+  readonly table: string;
+}
+
+export interface JoinedSql {
+  readonly text: string;
+  /** The types with which the SQL sees the files. @see TextRules */
+  readonly types: NonNullable<Demand["tableTypes"]>;
 }
 
 /**
@@ -32,18 +41,22 @@ export async function withJoinedFiles(
   select: string,
   by: JoinedBy,
   where: string,
-): Promise<string> {
+): Promise<JoinedSql> {
   const nodes = [...nodesOf(await sqlTree(duck, select, where))];
   const views = viewsOf(nodes);
   const parts = new Map<number, SqlPart>();
+  const types: Record<string, NonNullable<Demand["types"]>> = {};
   for (const node of nodes) {
     const file = joinedFile(node, views, where);
     if (file === undefined) continue;
     const { begin, end } = placeOf(select, node, where);
+    const name = `${by.table}joined.${parts.size}`;
+    const read = await readFile(duck, file.source, by, name, where);
     const alias = node.alias === "" ? ` AS ${quoteName(file.alias)}` : "";
-    parts.set(begin, { begin, end, text: `(${await rowsOf(duck, file.source, by, where)})${alias}` });
+    parts.set(begin, { begin, end, text: `(${read.select})${alias}` });
+    if (read.types) types[name] = read.types;
   }
-  return withParts(select, [...parts.values()]);
+  return { text: withParts(select, [...parts.values()]), types };
 }
 
 const newName = () => `file_${randomUUID().replaceAll("-", "")}`;
@@ -85,30 +98,24 @@ function fileOfTable(node: Node, views: ReadonlySet<string>, where: string): Joi
   return { source: { path: [path], format }, alias };
 }
 
-async function rowsOf(
+async function readFile(
   duck: Duck,
   file: SourceInput,
   { source, demand }: JoinedBy,
+  name: string,
   where: string,
-): Promise<string> {
+): Promise<{ readonly select: string; readonly types: Demand["types"] }> {
   const { nullValues, decimal, trim } = source;
   const isText = file.format === "csv" || file.format === "tsv";
   const config = parse({ ...(isText && { nullValues, decimal, trim }), ...file }, where);
-  // The types of training are those of the columns of `source`.
   const { wants, sql } = demand;
-  const files = await findFiles(duck, config, where, "", demand);
+  const ofFile = { wants, sql, types: typesOfTable(demand, name).types };
+  const files = await findFiles(duck, config, where, "", ofFile);
   if (isText) await refuseUnclearHeader(duck, config, files, where);
-  const relation = await openRelation(duck, { ...config, sql: "" }, files, { wants, sql }, where);
-  const malformed = await firstMalformed(duck, relation, newName(), where);
-  if (malformed !== undefined)
-    throw new DataError({
-      what: "a file that the SQL reads has rows that cannot be read",
-      where,
-      got: malformed,
-      expected: "rows with a value of its type in each column",
-      next: "Correct the rows, or name the layout of the file: read_csv('items.csv', delim = ';', header = false).",
-    });
-  return relation.select(`unread_${newName()}`);
+  const relation = await openRelation(duck, { ...config, sql: "" }, files, ofFile, where);
+  await refuseMalformed(duck, relation, newName(), where);
+  const select = relation.select(`unread_${newName()}`);
+  return { select, types: seenTypes(await duck.describe(select, where), relation, ofFile, config) };
 }
 
 /** Sources have a line of names unless they say otherwise. DuckDB guesses whether there is one. */

@@ -1,7 +1,7 @@
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
-import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { type Duck, OWN_COLUMNS, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { withJsonLine } from "./json-lines.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -141,7 +141,7 @@ function fractionIds(columns: readonly SourceColumn[], { wants }: Demand): strin
 
 /** A SELECT of the text of each object, and of its file. */
 const objects = (files: SourceFiles) =>
-  `SELECT json, filename FROM read_json_objects(${pathsOf(files)}, filename = true${compressionOf(files)})`;
+  `SELECT json, filename FROM read_json_objects(${pathsOf(files)}, filename = true, ${OWN_COLUMNS}${compressionOf(files)})`;
 
 const pathsOf = ({ paths }: SourceFiles) => `[${paths.map(quoteText).join(", ")}]`;
 
@@ -154,6 +154,7 @@ function compressionOf({ paths }: SourceFiles): string {
 function jsonReader(config: SourceConfig, files: SourceFiles, columns: string, hasFile: boolean): string {
   const options = [
     pathsOf(files),
+    OWN_COLUMNS,
     ...(columns === "" ? ["sample_size = -1, maximum_sample_files = 2147483647"] : [columns]),
     ...(hasFile ? [`filename = '${FILE_COLUMN}'`] : []),
     ...(config.rows ? ["format = 'newline_delimited', records = true"] : []),

@@ -2,7 +2,7 @@ import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes } from "./demand.js";
-import { type Duck, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { type Duck, OWN_COLUMNS, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
@@ -64,7 +64,10 @@ async function parquetParts(duck: Duck, paths: readonly string[], where: string)
 
 /** The columns of a file with the names that they have there: DuckDB calls a second `x` or `X` `X_1`. */
 async function columnsOf(duck: Duck, path: string, where: string): Promise<SourceColumn[]> {
-  const described = await duck.describe(`SELECT * FROM read_parquet(${quoteText(path)})`, where);
+  const described = await duck.describe(
+    `SELECT * FROM read_parquet(${quoteText(path)}, ${OWN_COLUMNS})`,
+    where,
+  );
   if (!mayBeRenamed(described.map(({ name }) => name))) return described;
   const sql = `SELECT name, coalesce(num_children, 0) FROM parquet_schema(${quoteText(path)})`;
   const names = outermost(await duck.rows(sql, where));
@@ -220,7 +223,10 @@ async function refuseChanged(
     });
     if (changed.length === 0) continue;
     const firsts = changed.map(({ value }) => `any_value(${value})`);
-    const [row] = await duck.rows(`SELECT ${firsts} FROM read_parquet(${list(paths)})`, where);
+    const [row] = await duck.rows(
+      `SELECT ${firsts} FROM read_parquet(${list(paths)}, ${OWN_COLUMNS})`,
+      where,
+    );
     for (const [i, { name, type }] of changed.entries())
       if (row[i] !== null) throw changedByOthers({ name, type, value: row[i] }, paths, where);
   }
@@ -261,7 +267,7 @@ function selectPart(
 }
 
 function scanSql({ paths }: ParquetPart, withFile: boolean): string {
-  return `FROM read_parquet(${list(paths)}${withFile ? `, filename = '${FILE_COLUMN}'` : ""})`;
+  return `FROM read_parquet(${list(paths)}, ${OWN_COLUMNS}${withFile ? `, filename = '${FILE_COLUMN}'` : ""})`;
 }
 
 /** DuckDB reads decimals of more digits as doubles that have lost the last ones. */

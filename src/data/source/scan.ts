@@ -91,7 +91,7 @@ export async function* scanSource(
     );
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
-    const demand = laterDemand({ wants, sql: named }, config, fitted.types);
+    const demand = laterDemand({ wants, sql: named }, config, fitted);
     const files = await findFiles(duck, config, where, scratch, demand);
     const opened = await openFiles(duck, config, files, where, demand);
     const source = await withHistories(duck, opened, config, { files, demand, rules: fitted });

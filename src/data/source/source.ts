@@ -3,17 +3,17 @@ import type { TextRules } from "../../features/fitted.js";
 import { typedReader } from "../../features/typed-value.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
-import { NO_TYPE } from "./common-type.js";
-import { type ColumnTypes, type Demand, declaredType, demandWithEvents, namedInSql } from "./demand.js";
+import { type ColumnTypes, type Demand, demandWithEvents, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { firstMalformed } from "./first-malformed.js";
-import { withJoinedFiles } from "./joined-files.js";
+import { type JoinedSql, withJoinedFiles } from "./joined-files.js";
 import { NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { openRelation } from "./relations.js";
 import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { readName, repeatedNames } from "./repeated-names.js";
 import { fixOrder } from "./row-order.js";
+import { seenTypes } from "./seen-types.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
 
 /** An opened source: its files exist and its columns are known. */
@@ -36,12 +36,14 @@ export interface Source {
   readonly repeated?: Relation["repeated"];
   /** The types of the columns that SQL computes with. */
   readonly types?: ColumnTypes;
+  /** @see TextRules */
+  readonly tableTypes?: TextRules["tableTypes"];
   /** By column that features read. @see TextRules */
   readonly textTypes?: TextRules["textTypes"];
   /** @see Relation */
   readonly select: Relation["select"];
   /** @see withJoinedFiles */
-  readonly joined: (select: string, where: string) => Promise<string>;
+  readonly joined: (select: string, where: string, table: string) => Promise<JoinedSql>;
   /** By column of a history, the column that says how many of its oldest entries are left out. */
   readonly cuts?: ReadonlyMap<string, string>;
   /** @see Relation; after `sql`, the places of refused rows are not known */
@@ -77,20 +79,20 @@ export async function openFiles(
   const demand = { ...ofRows, sql: [...ofRows.sql, ...(config.sql === undefined ? [] : [config.sql])] };
   const relation = await openRelation(duck, config, files, demand, where);
   await refuseNoRows(duck, relation, files, where);
-  const joined = (sql: string, place: string) =>
-    withJoinedFiles(duck, sql, { source: config, demand }, place);
+  const joined: Source["joined"] = (sql, place, table) =>
+    withJoinedFiles(duck, sql, { source: config, demand, table }, place);
   const place = config.sql === undefined ? where : `${where}.sql`;
-  const sql = config.sql === undefined ? undefined : await joined(config.sql, place);
-  const select = (rejects?: string) => withSql(relation.select(rejects), sql);
+  const sql = config.sql === undefined ? undefined : await joined(config.sql, place, "");
+  const select = (rejects?: string) => withSql(relation.select(rejects), sql?.text);
   const described = await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
   const read = config.sql === undefined ? described : await duck.describe(relation.select(), where);
-  const types = typesInSql(read, relation, demand, config);
+  const types = seenTypes(read, relation, demand, config);
   if (config.sql !== undefined) {
     const names = read.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
     await fixOrder(duck, select(), place);
-    await refuseRepeatedResults(duck, relation.select(), sql!, ofRun, place);
+    await refuseRepeatedResults(duck, relation.select(), sql!.text, ofRun, place);
   }
   return {
     where,
@@ -102,6 +104,7 @@ export async function openFiles(
     hasFileColumn: columns.length < described.length,
     repeated: relation.repeated,
     types,
+    tableTypes: sql?.types,
     textTypes: textTypesOf(columns, config.sql === undefined ? Object.keys(types ?? {}) : config.sql),
     select,
     joined,
@@ -109,18 +112,6 @@ export async function openFiles(
       relation.unread &&
       ((rejects, refused) => relation.unread!(rejects, config.sql === undefined ? refused : NO_ROWS)),
   };
-}
-
-function typesInSql(
-  columns: readonly SourceColumn[],
-  { untyped = [] }: Relation,
-  { sql }: Demand,
-  declared: SourceConfig,
-): ColumnTypes {
-  const isNamed = namedInSql(sql);
-  const named = columns.filter(({ name }) => isNamed(name) || declaredType(declared, name) !== undefined);
-  const types = named.map(({ name, type }) => [name, untyped.includes(name) ? NO_TYPE : type] as const);
-  return types.length > 0 ? Object.fromEntries(types) : undefined;
 }
 
 /** @param typed the names of columns with types, or the SQL that gives other columns their types */

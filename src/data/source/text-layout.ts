@@ -1,6 +1,6 @@
 import { ConfigError, DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
-import { type Duck, quoteText } from "./duckdb.js";
+import { type Duck, OWN_COLUMNS, quoteText } from "./duckdb.js";
 import { repeatedNames } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
 import { originalPath } from "./utf8-copies.js";
@@ -135,6 +135,7 @@ export function linesSql(
   const files = `[${paths.map(quoteText).join(", ")}]`;
   const all = [
     files,
+    OWN_COLUMNS,
     "auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false",
     "columns = {'line': 'VARCHAR'}",
     ...(skip === undefined ? [] : [`skip = ${skip}`]),

@@ -4,7 +4,7 @@ import { oneOf } from "../../near-names.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes } from "./demand.js";
-import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { type Duck, OWN_COLUMNS, quoteName, quoteText } from "./duckdb.js";
 import { columnsToRead } from "./invalid-texts.js";
 import { readUnread, type ScannedPart } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -268,6 +268,7 @@ class TextReader {
     const options = [
       `[${paths.map(quoteText).join(", ")}]`,
       "auto_detect = false",
+      OWN_COLUMNS,
       `header = ${hasHeader(config)}`,
       `delim = ${quoteText(delimiterOf(config, files.format))}`,
       `quote = '"', escape = '"'`,

@@ -3,6 +3,7 @@ import { instantOf, microsecondsWithin } from "../../features/instant.js";
 import { decimalPointSql } from "../../features/values.js";
 import { type ReadColumn, readScalar } from "../source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../source/duckdb.js";
+import type { JoinedSql } from "../source/joined-files.js";
 import { refuseUnrepeatable } from "../source/repeatable-sql.js";
 import { numberRows, ROW_COLUMN } from "../source/row-numbers.js";
 import type { Source } from "../source/source.js";
@@ -65,21 +66,30 @@ export async function querySplits(duck: Duck, source: Source, split: SplitConfig
   const shares = sharesOf(split);
   if (shares) return splitByHash(duck, source, split, shares);
   const splits: { name: SplitName; predicate: string }[] = [];
-  for (const name of splitsOf(split))
-    splits.push({ name, predicate: await predicateOf(duck, source, split, name) });
-  return { source, splits };
+  const tableTypes = { ...source.tableTypes };
+  for (const name of splitsOf(split)) {
+    const { text, types } = await predicateOf(duck, source, split, name);
+    splits.push({ name, predicate: text });
+    Object.assign(tableTypes, types);
+  }
+  return { source: { ...source, tableTypes }, splits };
 }
 
 /** A predicate that the config gives, checked. */
-async function predicateOf(duck: Duck, source: Source, split: SplitConfig, name: SplitName): Promise<string> {
+async function predicateOf(
+  duck: Duck,
+  source: Source,
+  split: SplitConfig,
+  name: SplitName,
+): Promise<JoinedSql> {
   const where = `data.split.${name}`;
-  const select = await source.joined(`SELECT (${split[name]}\n)`, where);
-  const predicate = select.slice("SELECT ".length);
+  const { text, types } = await source.joined(`SELECT (${split[name]}\n)`, where, `split.${name}.`);
+  const predicate = text.slice("SELECT ".length);
   const tested = `SELECT (${predicate}\n)::BOOLEAN`;
   await duck.describe(`${tested} FROM (${source.select()})`, where);
   const names = source.columns.map((column) => column.name);
   await refuseUnrepeatable(duck, tested, where, names);
-  return predicate;
+  return { text: predicate, types };
 }
 
 async function splitByHash(
