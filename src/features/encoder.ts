@@ -3,13 +3,13 @@ import { ownValue } from "../own-value.js";
 import { canonicalCross } from "./canonical.js";
 import { Refusals } from "./column-encoders.js";
 import { type ColumnEncoder, FeatureEncoder, type RawBatch } from "./feature-encoder.js";
-import type { FittedFeatures, TextRules } from "./fitted.js";
+import { type FittedFeatures, isHistory, type TextRules } from "./fitted.js";
 import type { Input } from "./inputs.js";
 import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
 import { type TypedForm, typedReader } from "./typed-value.js";
-import { asArray, trimmedText, withDecimalPoint } from "./values.js";
+import { asArray, listValue, trimmedText, withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
@@ -97,14 +97,24 @@ type CellForm = { readonly as: TypedForm } | ({ readonly as: "list"; readonly of
 
 /** Undefined if values mean what they are. */
 export function cellReader(rules: TextRules): CellReader | undefined {
-  const readers = [
-    rules.trim && trimmedCell,
-    presentCell(rules),
-    withTypes(rules),
-    withElements(rules),
-  ].filter((reader) => reader !== undefined);
+  const cell = inTurn([rules.trim && trimmedCell, presentCell(rules), withTypes(rules)]);
+  return inTurn([cell && withHistories(cell, rules), withElements(rules)]);
+}
+
+function inTurn(all: readonly (CellReader | undefined)[]): CellReader | undefined {
+  const readers = all.filter((reader) => reader !== undefined);
   if (readers.length === 0) return undefined;
   return (value, column, form) => readers.reduce((each, read) => read(each, column, form), value);
+}
+
+/** The entries of a history are cells of events. */
+function withHistories(read: CellReader, rules: TextRules): CellReader {
+  const isOfHistory = isHistory(rules);
+  return (value, column, form) => {
+    if (form.as !== "list" || !isOfHistory(column)) return read(value, column, form);
+    const entries = listValue(value, form.separator ?? ",");
+    return entries && Array.from(entries, (entry) => read(entry, column, { as: form.of }));
+  };
 }
 
 /** A text without white space around it; missing if nothing is left. */

@@ -30,14 +30,35 @@ export interface TextRules {
   readonly textTypes?: Readonly<Record<string, string>>;
 }
 
+/** The types of a table of events, by which its columns are those of a history `<sequence>.<column>`. */
+export const eventsTable = (sequence: string): string => `events.${sequence}`;
+
+/** True for columns of histories, whose entries are cells of a table of events. */
+export function isHistory({ tableTypes = {} }: TextRules): (column: string) => boolean {
+  const tables = Object.keys(tableTypes).filter((table) => /^events\.[^.]*$/.test(table));
+  const prefixes = tables.map((table) => `${table.slice("events.".length)}.`);
+  return (column) => prefixes.some((prefix) => column.startsWith(prefix));
+}
+
 /** By table, the types of its columns. */
 export type TableTypes = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** What texts of the training data mean, for other files and for requests, by the config of its source. */
-export function statedRules({ nullValues, decimal, trim }: StatedRules): TextRules {
-  return { nullValues, ...(decimal === "," && { decimal }), ...(trim && { trim }) };
+export function statedRules({ events = {}, ...rows }: StatedRules): TextRules {
+  // Requests have the texts of rows and of events: these have one meaning.
+  const tables = [rows, ...Object.values(events)];
+  const nullValues = tables.flatMap((table) => table.nullValues ?? []);
+  return {
+    nullValues: nullValues.length > 0 ? [...new Set(nullValues)] : rows.nullValues,
+    ...(tables.some(({ decimal }) => decimal === ",") && { decimal: "," }),
+    ...(tables.some(({ trim }) => trim) && { trim: true }),
+  };
 }
-interface StatedRules {
+interface StatedRules extends StatedTexts {
+  /** By sequence, the table of events. */
+  readonly events?: Readonly<Record<string, StatedTexts>>;
+}
+interface StatedTexts {
   readonly nullValues?: readonly string[];
   readonly decimal?: string;
   readonly trim?: boolean;

@@ -9,9 +9,11 @@ import {
   type Statistics,
 } from "../features/fit.js";
 import {
+  eventsTable,
   type FittedFeature,
   type FittedFeatures,
   statedRules,
+  type TableTypes,
   type TextRules,
   textRulesOf,
 } from "../features/fitted.js";
@@ -101,9 +103,20 @@ function refuseOtherTypes(
   const [table] = computes ? [] : Object.keys(tableTypes);
   if (table !== undefined) throw different(`${where}: tableTypes`, table, "no other table");
   for (const [name, type] of Object.entries(sql === undefined ? textTypes : {})) {
-    const expected = ownValue(types, name);
+    const expected = ownValue({ ...types, ...typesOfHistories(tableTypes) }, name);
     if (expected !== type) throw different(`${where}: textTypes.${name}`, type, expected ?? "no type");
   }
+}
+
+/** The types of the columns of events, by those of histories. */
+function typesOfHistories(tableTypes: TableTypes): Readonly<Record<string, string>> {
+  const tables = Object.entries(tableTypes).filter(([table]) => table.startsWith(eventsTable("")));
+  const columns = tables.flatMap(([table, types]) =>
+    Object.entries(types).map(
+      ([name, type]) => [`${table.slice(eventsTable("").length)}.${name}`, type] as const,
+    ),
+  );
+  return Object.fromEntries(columns);
 }
 
 /** True for the name that DuckDB gives a type; it has others too, such as INT for INTEGER. */

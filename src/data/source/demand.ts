@@ -61,7 +61,7 @@ export function typesOfTable(
   const within = `${table}.`;
   const inner = Object.entries(tableTypes).filter(([name]) => name.startsWith(within));
   return {
-    types: Object.hasOwn(tableTypes, table) ? tableTypes[table] : undefined,
+    types: ownValue(tableTypes, table),
     tableTypes: Object.fromEntries(inner.map(([name, types]) => [name.slice(within.length), types])),
   };
 }

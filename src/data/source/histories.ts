@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
-import type { TextRules } from "../../features/fitted.js";
+import { eventsTable, type TextRules } from "../../features/fitted.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
@@ -35,14 +35,20 @@ export async function withHistories(
   let source = withTextRules(opened, config, rules);
   for (const [sequence, table] of Object.entries(config.events ?? {})) {
     const where = `${source.where}.events.${sequence}`;
-    const name = `events.${sequence}`;
+    const name = eventsTable(sequence);
     const ofEvents = { ...demandOfEvents(demand, sequence, table), ...typesOfTable(demand, name) };
     const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
     await refuseMalformed(duck, events, `events_${randomUUID().replaceAll("-", "")}`, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
     const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
     const tableTypes = { ...source.tableTypes, ...namedTypes(name, events) };
-    source = { ...(await withHistory(duck, source, history)), tableTypes };
+    const typed = read.filter((column) => Object.hasOwn(events.textTypes ?? {}, column));
+    const textTypes = typed.map((column) => [historyColumn(sequence, column), events.textTypes![column]]);
+    source = {
+      ...(await withHistory(duck, source, history)),
+      tableTypes,
+      textTypes: { ...source.textTypes, ...Object.fromEntries(textTypes) },
+    };
   }
   return source;
 }
@@ -96,7 +102,7 @@ async function buildHistories(
     quoteName(`${where} ${part} ${randomUUID()}`),
   );
   const names = columns.map((column) => quoteName(historyColumn(sequence, column)));
-  const values = columns.map((column, i) => `${quoteName(column)} AS ${names[i]}`);
+  const values = columns.map((column, i) => `${readColumn(events, column, where).column} AS ${names[i]}`);
   const create = (to: string, select: string) => duck.run(`CREATE TEMP TABLE ${to} AS ${select}`, where);
   await create(
     sorted,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Column } from "../../columns/columns.js";
+import { packRows } from "../../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
 import { type DataInput, dataSchema, type SourceInput, sourceSchema } from "../data-config.js";
 import { prepareData } from "../prepare.js";
@@ -124,6 +125,32 @@ describe("tables of events", () => {
     const { features, values } = await prepare({ train: source }, item);
     expect(values.length).toBe(2);
     expect(await scan(source, features)).toEqual(values);
+  });
+
+  it.each([
+    ["nullValues", { nullValues: ["NA"] }, ["NA", "6"]],
+    ["trim", { trim: true }, [" x ", "6"]],
+    ["types: BIGINT", { types: { item: "BIGINT" } }, ["007", "6"]],
+    ["types: DOUBLE", { types: { item: "DOUBLE" } }, ["1e5", "5"]],
+    [
+      "types: DOUBLE, with a decimal comma",
+      { types: { item: "DOUBLE" }, decimal: "," as const },
+      ['"1,5"', "5"],
+    ],
+    ["types: BOOLEAN", { types: { item: "BOOLEAN" } }, ["true", "0"]],
+    ["types: TIMESTAMP", { types: { item: "TIMESTAMP" } }, ["2026-01-31 08:00:00", "2026-01-31T08:00:00"]],
+  ])("mean in requests what they mean in training: %s", async (_, rules, cells) => {
+    const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
+    const clicks = write("ruled.csv", ["user,time,item", ...cells.map((cell, i) => `a,${i},${cell}`)]);
+    const { features, values } = await prepare(
+      { train: { path, events: { c: { ...events(clicks).c, ...rules } } } },
+      item,
+    );
+    const texts = cells.map((cell) => cell.replaceAll('"', ""));
+    const { bad, columns } = packRows(features, [{ "c.item": texts }]);
+    expect(bad).toEqual([]);
+    expect(valuesOf(columns.get("c")!)).toEqual(values);
+    expect(values.length).toBe(2);
   });
 
   it.each([
