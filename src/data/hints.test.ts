@@ -88,19 +88,6 @@ it("an error about JSON has none of the hints of DuckDB, which name options that
   expect(error).not.toMatch(/auto_detect|ignore_errors|If this error occurred/);
 });
 
-it.each<[string, FeatureInput]>([
-  ["weighted ids", { kind: "ids", name: "x", hash: 10, weighted: true }],
-  ["a lookup", { kind: "lookup", name: "m", map: "x", key: "k" }],
-])("an object of %s with a key twice is refused, because requests cannot have it", async (_, feature) => {
-  const path = join(folder, "nested.jsonl");
-  writeFileSync(
-    path,
-    '{"y": 0, "k": "a", "x": {"a": 1}}\n{"y": 1, "k": "a", "x": {"a": 1, "b": 2, "a": 3}}\n',
-  );
-  const next = await nextOf(prepare({ train: { path }, label: "y" }, [feature]));
-  expect(next).toBe("Give the values of one object keys that differ, or leave out one of them.");
-});
-
 describe("the hint of rows that were refused", () => {
   const next = async (lines: string[], feature: FeatureInput = x) =>
     nextOf(prepare({ train: { path: write(`x,y\n${lines.join("\n")}\n`) }, label: "y" }, [feature]));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -120,15 +120,33 @@ describe("a row of JavaScript is read in training as in serving", () => {
   });
 });
 
-it("reads a map with keys that are missing, and with keys of one text", async () => {
-  const keys = [null, undefined, "", Number.NaN, "a", 1, 1n, "1"];
-  const entries = keys.map((key, i): [unknown, number] => [key, i]);
-  const rows = [{ ...WHOLE }, { v: new Map(entries), key: "1", y: 1 }];
+it("reads a map with a key that is missing, and refuses one with two keys of one text", async () => {
+  const maps = [
+    [null, "a", 1],
+    [undefined, "a"],
+    ["", Number.NaN, "a"],
+    [1, 1n, "a"],
+    ["1", "a", 1],
+  ];
+  const mapOf = (keys: unknown[]) => new Map(keys.map((key, i) => [key, i]));
+  const rows = [{ ...WHOLE }, ...maps.map((keys) => ({ v: mapOf(keys), key: "a", y: 1 }))];
   for (const feature of FEATURES.slice(2, 4)) {
     await expectSame(rows, feature);
     await expectSame([{ v: { a: 1 }, key: "a", y: 1 }, ...rows.slice(1)], feature);
   }
 });
+
+it.each(FEATURES.slice(2, 4))(
+  "refuses an object of JSON with a key twice, which requests cannot have: $kind",
+  async (feature) => {
+    const path = join(folder, "twice.jsonl");
+    const lines = ['{"a": 1}', '{"a": 1, "b": 2, "a": 3}', '{"a": {"b": 1, "b": 2}}'];
+    writeFileSync(path, lines.map((v) => `{"y": 1, "key": "a", "v": ${v}}\n`).join(""));
+    const data = dataSchema.parse({ train: { path }, label: "y", maxBadRows: 1, cacheDir: folder });
+    const { splits } = await prepareData({ data, features: featuresSchema.parse([feature]) });
+    expect(splits.train.rows).toBe(1);
+  },
+);
 
 it("reads the key of an entry without a value", async () => {
   const values = [1e21, "a", 3].flatMap((key) => [new Map([[key, undefined]]), { [key]: undefined }]);

@@ -73,10 +73,11 @@ export function mapTypes(type: string): EntryTypes | undefined {
   return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
 }
 
-/** The entries of a map. A key that it has twice stops the query: requests cannot have such a map. */
-export function entriesSql(map: string): string {
+/** The entries of a map. A map of texts that has a key twice, as JSON may have, is no value: requests cannot have it. */
+export function entriesSql(map: string, { key }: EntryTypes): string {
+  if (key !== "VARCHAR") return `map_entries(${map})`;
   const keys = `map_keys(${map})`;
-  const refused = `error('The map ' || CAST(${map} AS VARCHAR) || ' has duplicate key')`;
+  const refused = `[struct_pack(key := ${wrongTypeSql()}, value := map_values(${map})[1])]`;
   return `CASE WHEN len(list_distinct(${keys})) < len(${keys}) THEN ${refused} ELSE map_entries(${map}) END`;
 }
 
@@ -107,7 +108,7 @@ export function entryTextsSql(
   const whole = nested && nestedSql(item, types.key, nested, inner);
   const both = isJson && `CASE WHEN json_type(${item}.value) = 'OBJECT' THEN ${whole} ELSE ${pair} END`;
   const text = both || (whole ?? pair);
-  return text && `list_transform(${entriesSql(map)}, lambda ${item}: ${text})`;
+  return text && `list_transform(${entriesSql(map, types)}, lambda ${item}: ${text})`;
 }
 
 export const JSON_OBJECT: EntryTypes = { key: "VARCHAR", value: "JSON" };
@@ -124,7 +125,7 @@ function nestedSql(item: string, keyType: string, types: EntryTypes, inner: stri
   const key = elementSql(`${item}.key`, keyType, "text");
   const pair = pairSql(inner, types);
   if (key === undefined || pair === undefined) return undefined;
-  const entries = entriesSql(`CAST(${item}.value AS MAP(${types.key}, ${types.value}))`);
+  const entries = entriesSql(`CAST(${item}.value AS MAP(${types.key}, ${types.value}))`, types);
   const pairs = `array_to_string(list_transform(${entries}, lambda ${inner}: ${pair}), ',')`;
   const text = `${key} || '^' || coalesce(${pairs}, '')`;
   return `CASE WHEN contains(${text}, chr(0)) THEN ${wrongTypeSql()} ELSE ${text} END`;

@@ -7,6 +7,7 @@ import {
   entriesSql,
   entryTypes,
   isTextType,
+  JSON_OBJECT,
   listSql,
   mapTypes,
   presentSql,
@@ -23,10 +24,11 @@ export function weightedItemsSql(
   item: string,
   as: Reading["as"],
 ): string {
-  if (mapTypes(type)) return entriesSql(column);
+  const types = mapTypes(type);
+  if (types) return entriesSql(column, types);
   const list = listSql(column, type, separator, item, as);
   if (type !== "JSON") return list;
-  const entries = entriesSql(`CAST(${column} AS MAP(VARCHAR, JSON))`);
+  const entries = entriesSql(`CAST(${column} AS MAP(VARCHAR, JSON))`, JSON_OBJECT);
   return `CASE WHEN ${isJsonObject(column)} THEN list_transform(${entries}, lambda ${item}: to_json(${item})) ELSE ${list} END`;
 }
 
