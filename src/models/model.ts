@@ -9,6 +9,7 @@ import { type DenseEmbedding, denseEmbeddings } from "../layers/dense-embedding.
 import { type CategoricalFeature, embedSequence, join } from "../layers/embedding-layer.js";
 import type { Scope } from "../layers/scope.js";
 import type { Sequence } from "../layers/target-attention.js";
+import { concatEntries } from "../ops/concat-entries.js";
 import { entryWeights } from "../ops/entry-weights.js";
 import { poolEntries } from "../ops/pool-entries.js";
 import { input } from "../ops/sources.js";
@@ -90,6 +91,16 @@ function otherSequence(feature: EmbeddedFeature, first: EmbeddedFeature, where: 
     got: `"${feature.name}", of the sequence "${sequenceOf(feature)}"`,
     expected: `a column of "${sequenceOf(first)}", as "${first.name}" is`,
     next: "Give both features the same sequence, or use two encoders.",
+  });
+}
+
+function otherWidth(got: number, expected: number, where: string): ConfigError {
+  return new ConfigError({
+    what: "the entries of joined sequences have different numbers of columns",
+    where,
+    got: `embeddings of ${got} numbers in all`,
+    expected: `${expected}, as the columns of the first sequence have`,
+    next: "Name as many columns, in the same order, and give each two of them the same dim.",
   });
 }
 
@@ -263,6 +274,27 @@ export class ModelFeatures {
         : this.scope.apply(poolEntries, [embedded, own, bag], { pooling })[0];
     });
     return { bag, entries: join(this.scope, parts) };
+  }
+
+  /**
+   * The entries of two sequences one after the other, each with the embedding of the sequence that it is from: those of `columns`
+   * and `then`, in the joined sequence `by`.
+   */
+  joined(
+    columns: readonly string[],
+    { columns: then, by }: { readonly columns: readonly string[]; readonly by: string },
+    path: string,
+    defaultDim: number,
+    suffix = "",
+  ): Sequence {
+    const left = this.sequence(columns, `${path}.columns`, defaultDim, suffix);
+    const right = this.sequence(then, `${path}.joined.columns`, defaultDim, suffix);
+    const [width, other] = [columnsOf(left.entries), columnsOf(right.entries)];
+    if (width !== other) throw otherWidth(other, width, `${path}.joined.columns`);
+    const { bag, entries } = this.sequence([by], `${path}.joined.by`, defaultDim, suffix);
+    const operands = [left.entries, left.bag, right.entries, right.bag, bag];
+    const [both] = this.scope.apply(concatEntries, operands, { prefix: 0 });
+    return { bag, entries: join(this.scope, [both, entries]) };
   }
 
   private column(name: string, path: string): EmbeddedFeature {

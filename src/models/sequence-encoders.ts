@@ -16,6 +16,15 @@ import { embeddedGroup, featureGroup, tableSuffix } from "./schema.js";
 
 /** Columns of one sequence, whose embeddings are joined. */
 const columns = featureGroup;
+/** A second sequence, whose entries follow those of `columns`. */
+const joined = z
+  .strictObject({
+    /** Columns of the second sequence, in the order of those of the first. */
+    columns,
+    /** The feature of kind `joined` with the entries of both; its embedding is beside each entry. */
+    by: z.string().min(1),
+  })
+  .optional();
 /** Features of the candidate, whose embeddings are joined in the order of the columns that they are compared with. */
 const query = featureGroup;
 
@@ -36,20 +45,23 @@ const encoder = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("pooling"),
     columns,
+    joined,
     /** The sum or the mean of the entries. */
     pooling: z.enum(["sum", "mean"]).default("mean"),
   }),
   z.strictObject({
     kind: z.literal("newest"),
     columns,
+    joined,
     /** How many of the last entries are side by side, the newest first; zeros where a history has fewer. */
     count: z.int().positive().max(1000),
   }),
-  z.strictObject({ kind: z.literal("dotAttention"), query, columns }),
+  z.strictObject({ kind: z.literal("dotAttention"), query, columns, joined }),
   z.strictObject({
     kind: z.literal("din"),
     query,
     columns,
+    joined,
     /** The MLP that scores an entry by the candidate, before its last layer of one unit. */
     mlp: scoring,
   }),
@@ -57,6 +69,7 @@ const encoder = z.discriminatedUnion("kind", [
     kind: z.literal("multiWindowDin"),
     query,
     columns,
+    joined,
     /** Entries in each window; the next begins where one ends. */
     windows: z.array(z.int().positive().max(1_000_000_000)).min(1).max(1000),
     /** The end of a history at which the first window begins. */
@@ -67,6 +80,7 @@ const encoder = z.discriminatedUnion("kind", [
     .strictObject({
       kind: z.literal("selfAttention"),
       columns,
+      joined,
       /** Width of the result, and of queries, keys and values. */
       dim: width,
       /** Parts of the width that attend by themselves; they divide it. */
@@ -116,7 +130,10 @@ export function encodedSequences(
 ): Tensor[] {
   return sequences.map((encoder, i) => {
     const place = `${path}[${i}]`;
-    const sequence = features.sequence(encoder.columns, `${place}.columns`, defaultDim, sequenceSuffix);
+    const { columns, joined } = encoder;
+    const sequence = joined
+      ? features.joined(columns, joined, place, defaultDim, sequenceSuffix)
+      : features.sequence(columns, `${place}.columns`, defaultDim, sequenceSuffix);
     const own = scope.child(i);
     if (!("query" in encoder)) return encodedAlone(own, sequence, encoder);
     const queries = features.embeddings(encoder.query, `${place}.query`, defaultDim, sequenceSuffix);

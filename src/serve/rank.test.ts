@@ -33,7 +33,14 @@ const FEATURES = [
   { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now", buckets: 5 },
   { kind: "entryBags", name: "within", sequence: "clicks", hash: 20, pooling: "mean" },
   { kind: "sequence", name: "keys", embedding: "key", dynamic: { capacity: 20 } },
+  { kind: "joined", name: "which", columns: ["shops", "keys"] },
 ];
+const JOINED = {
+  kind: "dotAttention",
+  query: ["owner"],
+  columns: ["shops"],
+  joined: { columns: ["keys"], by: "which" },
+};
 const HISTORIES = ["clicked", "shops", "keys", "prices", "times", "within"];
 const COLUMNS = [
   "user",
@@ -108,7 +115,7 @@ const MODELS: readonly { readonly kind: string; readonly [setting: string]: unkn
       { features: ["user", "price"], mlp },
       { features: ["item", "tags"], sequences: sequences.slice(2) },
     ],
-    sequences: sequences.slice(1, 2),
+    sequences: [sequences[1], JOINED],
     final: mlp,
   },
   {

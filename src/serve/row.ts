@@ -50,15 +50,17 @@ type RecordOf<F> = F extends { kind: "id" | "ids" | "number" | "sequence" }
   ? { [C in PlainColumns<F>]: PlainValue<F> }
   : F extends { kind: "entryBags" }
     ? { [C in PlainColumns<F>]: readonly (readonly Id[] | Id)[] | string | null }
-    : F extends { kind: "ages"; column: infer C extends string; time: infer T extends string }
-      ? { [K in C]: readonly Time[] | string | null } & { [K in T]: Time }
-      : F extends { kind: "datePart"; input: infer I }
-        ? { [C in ColumnName<I>]: Time }
-        : F extends { kind: "targetMean"; columns: readonly (infer S)[] }
-          ? { [C in ColumnName<S>]: Id }
-          : F extends { kind: "expression"; variables: infer V }
-            ? { [C in ColumnName<V extends readonly (infer S)[] ? S : V[keyof V]>]: number | string | null }
-            : { [C in ColumnName<SourcesOf<F>>]: Texts };
+    : F extends { kind: "joined"; columns: readonly (infer C extends string)[] }
+      ? { [K in C]: readonly Id[] | string | null }
+      : F extends { kind: "ages"; column: infer C extends string; time: infer T extends string }
+        ? { [K in C]: readonly Time[] | string | null } & { [K in T]: Time }
+        : F extends { kind: "datePart"; input: infer I }
+          ? { [C in ColumnName<I>]: Time }
+          : F extends { kind: "targetMean"; columns: readonly (infer S)[] }
+            ? { [C in ColumnName<S>]: Id }
+            : F extends { kind: "expression"; variables: infer V }
+              ? { [C in ColumnName<V extends readonly (infer S)[] ? S : V[keyof V]>]: number | string | null }
+              : { [C in ColumnName<SourcesOf<F>>]: Texts };
 
 type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void
   ? I

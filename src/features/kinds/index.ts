@@ -9,6 +9,7 @@ import { datePartKind } from "./date-part.js";
 import type { Derivation, DerivedKind, Learned } from "./define-kind.js";
 import { entryBagsKind } from "./entry-bags.js";
 import { expressionKind } from "./expression.js";
+import { joinedKind } from "./joined.js";
 import { kvDotKind } from "./kv-dot.js";
 import { lookupKind } from "./lookup.js";
 import { maskKind } from "./mask.js";
@@ -26,6 +27,7 @@ export const DERIVED_KINDS = [
   datePartKind,
   entryBagsKind,
   expressionKind,
+  joinedKind,
   kvDotKind,
   lookupKind,
   maskKind,

@@ -45,6 +45,7 @@ export const featuresSchema = z
     refineTables(features, context);
     refineInputs(features, context);
     refineSequences(features, context);
+    refineJoined(features, context);
   });
 
 /** A feature as written in a config, with optional defaults. */
@@ -181,6 +182,25 @@ function refineSequences(features: FeatureConfig[], context: Refinement): void {
     first.set(own.sequence, j);
     if (own.max !== entriesOf(plainOf(features[j]))!.max)
       problem(context, [i, "max"], `must equal features[${j}].max: both are columns of "${own.sequence}"`);
+  });
+}
+
+/** A joined sequence has as many entries of each of its two as these keep. */
+function refineJoined(features: FeatureConfig[], context: Refinement): void {
+  features.forEach((feature, i) => {
+    if (feature.kind !== "joined") return;
+    for (const [k, column] of feature.columns.entries()) {
+      const own = features.flatMap((each) =>
+        each.kind === "sequence" && (each.column ?? each.name) === column ? [each] : [],
+      );
+      if (own.length === 0)
+        problem(context, [i, "columns", k], `no feature of kind "sequence" reads this column`);
+      for (const { name, max = null, separator } of own) {
+        if (max !== feature.newest[k]) problem(context, [i, "newest", k], `must equal max of "${name}"`);
+        if (separator !== feature.separator)
+          problem(context, [i, "separator"], `must equal separator of "${name}"`);
+      }
+    }
   });
 }
 
