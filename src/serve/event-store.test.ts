@@ -118,12 +118,30 @@ it.each([
 it("reads times by the rules of training: texts that mean missing, white space, a decimal comma, and no infinities", () => {
   const { config, features } = modelOf({ window: 1.5 });
   const rules = { nullValues: ["NA"], trim: true, decimal: "," } as const;
-  const store = new EventStore({ config, features: { ...features, ...rules } }, "clicks");
+  const [store, dates] = [1, 2].map(
+    () => new EventStore({ config, features: { ...features, ...rules } }, "clicks"),
+  );
   const { POSITIVE_INFINITY, NEGATIVE_INFINITY } = Number;
   const times = ["NA", POSITIVE_INFINITY, NEGATIVE_INFINITY, " 9,5 ", 11];
   for (const [item, at] of times.entries()) store.add({ user: 1, at, item });
   const itemsAt = (at: unknown) => store.withHistory({ user: 1, at })["clicks.item"];
   expect(["NA", POSITIVE_INFINITY, "11,5 ", "11,0", "9,5"].map(itemsAt)).toEqual([[], [], [4], [3], []]);
-  for (const at of ["2026-01-31 08:15", " 2026-01-31T08:15:00Z "]) store.add({ user: 2, at, item: at });
-  expect(store.withHistory({ user: 2, at: " 2026-01-31 08:15:01 " })["clicks.item"]).toHaveLength(2);
+  for (const at of ["2026-01-31 08:15", " 2026-01-31T08:15:00Z "]) dates.add({ user: 2, at, item: at });
+  expect(dates.withHistory({ user: 2, at: " 2026-01-31 08:15:01 " })["clicks.item"]).toHaveLength(2);
 });
+
+it.each(Object.keys(UNITS) as (keyof typeof UNITS)[])(
+  "of times in %s refuses those of another unit",
+  (kind) => {
+    const store = new EventStore(modelOf(), "clicks");
+    const [unit, other] = [UNITS[kind], kind === "numbers" ? UNITS.texts : UNITS.numbers];
+    store.check({ user: 1, at: other(1) });
+    store.add({ user: 1, at: unit(1), item: 1 });
+    store.add({ user: 1, at: null, item: 2 });
+    for (const use of [store.add, store.check, store.withHistory])
+      expect(() => use.call(store, { user: 1, at: other(9) })).toThrow(
+        /the times of events are (dates|numbers)/,
+      );
+    expect(store.withHistory({ user: 1, at: unit(9) })).toMatchObject({ "clicks.item": [1] });
+  },
+);

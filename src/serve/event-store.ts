@@ -22,8 +22,8 @@ type Time = number | bigint;
 interface Moment {
   readonly key: string;
   readonly time: Time;
-  /** A unit of the window, in the unit of the time. */
-  readonly tick: number;
+  /** True for milliseconds since 1970, where a unit of the window is a second; false for a number, where it is 1. */
+  readonly isDate: boolean;
 }
 
 /** Undefined without a key or a time. @throws DataError if the time is none */
@@ -33,6 +33,13 @@ type MomentReader = (row: RawRow) => Moment | undefined;
 interface Timeline {
   readonly times: Time[];
   readonly events: RawRow[];
+}
+
+/** The events of all keys, which versions of a model share. */
+interface Timelines {
+  readonly byKey: Map<string, Timeline>;
+  /** True if the times of all events are dates, false if all are numbers; undefined before the first event. */
+  areDates?: boolean;
 }
 
 /**
@@ -45,7 +52,7 @@ export class EventStore {
   private readonly columns: ReadonlyMap<string, string>;
   private readonly momentOfRow: MomentReader;
   private readonly momentOfEvent: MomentReader;
-  private timelines = new Map<string, Timeline>();
+  private timelines: Timelines = { byKey: new Map() };
 
   /**
    * @param model whose config builds the sequence from a table of events
@@ -87,38 +94,56 @@ export class EventStore {
     const store = new EventStore(model, this.sequence);
     const { by, time } = store.table;
     if (by === this.table.by && time === this.table.time) store.timelines = this.timelines;
-    else for (const { events } of this.timelines.values()) for (const event of events) store.add(event);
+    else for (const { events } of this.timelines.byKey.values()) for (const event of events) store.add(event);
     return store;
   }
 
   /**
    * Adds an event, in any order. One without a key or a time belongs to nobody.
-   * @throws DataError if its time is none
+   * @throws DataError if its time is none, or a number where those of others are dates
    */
   add(event: RawRow): void {
     const moment = this.momentOfEvent(event);
     if (moment === undefined) return;
-    const { key, time } = moment;
-    const { times, events } = this.timelines.get(key) ?? { times: [], events: [] };
+    this.refuseOther(moment, event);
+    const { key, time, isDate } = moment;
+    this.timelines.areDates = isDate;
+    const { times, events } = this.timelines.byKey.get(key) ?? { times: [], events: [] };
     const at = firstAbove(times, time);
     times.splice(at, 0, time);
     events.splice(at, 0, event);
-    this.timelines.set(key, { times, events });
+    this.timelines.byKey.set(key, { times, events });
   }
 
-  /** @throws DataError if the time of an event is none */
+  /** @throws DataError for an event that {@link add} refuses */
   check(event: RawRow): void {
-    this.momentOfEvent(event);
+    const moment = this.momentOfEvent(event);
+    if (moment) this.refuseOther(moment, event);
+  }
+
+  /** Numbers have another unit than dates: those of files have one type. */
+  private refuseOther({ isDate }: Moment, row: RawRow): void {
+    const { areDates = isDate } = this.timelines;
+    if (isDate === areDates) return;
+    const { time } = this.table;
+    const kind = (dates: boolean) => (dates ? "dates" : "numbers");
+    throw new DataError({
+      what: `the times of events are ${kind(areDates)}, and this one is not`,
+      where: time,
+      got: showValue(row[time]),
+      expected: `one of the ${kind(areDates)}, as before`,
+      next: "Give all times as in the training data.",
+    });
   }
 
   /** Forgets the events before a time, which no row needs any more. */
   forgetBefore(time: unknown): void {
     const limit = timeOf(time, this.table.time) ?? Number.NEGATIVE_INFINITY;
-    for (const [key, { times, events }] of this.timelines) {
+    for (const [key, { times, events }] of this.timelines.byKey) {
       const count = firstAtLeast(times, limit);
       times.splice(0, count);
       events.splice(0, count);
-      if (times.length === 0) this.timelines.delete(key);
+      if (times.length === 0) this.timelines.byKey.delete(key);
     }
   }
 
@@ -140,15 +165,16 @@ export class EventStore {
 
   /**
    * The events of a row, oldest first.
-   * @throws DataError if its time is none
+   * @throws DataError if its time is none, or a number where those of events are dates
    */
   historyOf(row: RawRow): readonly RawRow[] {
     const moment = this.momentOfRow(row);
-    const timeline = moment && this.timelines.get(moment.key);
+    const timeline = moment && this.timelines.byKey.get(moment.key);
     if (moment === undefined || timeline === undefined) return [];
-    const { time, tick } = moment;
+    this.refuseOther(moment, row);
+    const { time, isDate } = moment;
     const { window = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY } = this.table;
-    const begin = firstAtLeast(timeline.times, before(time, tick * window));
+    const begin = firstAtLeast(timeline.times, before(time, (isDate ? 1000 : 1) * window));
     const end = firstAtLeast(timeline.times, time);
     return timeline.events.slice(Math.max(begin, end - max), end);
   }
@@ -164,7 +190,7 @@ function momentReader({ by, time }: EventTable, rules: TextRules): MomentReader 
     const value = readTime ? readTime(row[time], time, { as: "number" }) : row[time];
     const found = timeOf(value, time);
     if (key === undefined || refusalOfText(key) !== 0 || found === undefined) return undefined;
-    return { key, time: found, tick: isNumber(value) ? 1 : 1000 };
+    return { key, time: found, isDate: !isNumber(value) };
   };
 }
 

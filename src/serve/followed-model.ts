@@ -21,11 +21,8 @@ export function openFollowed<Row, Label extends string>(
   return async (newest, before) => {
     const changed = before && (await changesTo(before, newest, options));
     const model = changed ?? (await openModel(newest, options));
-    const value = {
-      model,
-      predictor: new Predictor<Row, Label>(model, await histories(model)),
-      isKept: false,
-    };
+    const predictor = await histories(model, (own) => new Predictor<Row, Label>(model, own));
+    const value = { model, predictor, isKept: false };
     const apply = () => {
       if (before!.value.isKept) return false;
       changed!.apply();

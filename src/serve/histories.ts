@@ -115,11 +115,16 @@ export function withRankedHistories(
 /** What the first version of a model has as events. */
 export type ReadEvents = (model: EventsModel) => Promise<EventsBySequence>;
 
+/** Gives a version of a model its events. They go on to the next version if `use` does not throw. */
+export type CarriedHistories = <T>(model: EventsModel, use: (histories: Histories) => T) => Promise<T>;
+
 /** Gives each version of a model the events of the version before, and the first one those that are read. */
-export function carriedHistories(read?: ReadEvents): (model: EventsModel) => Promise<Histories> {
+export function carriedHistories(read?: ReadEvents): CarriedHistories {
   let newest: Histories | undefined;
-  return async (model) => {
-    newest = newest?.for(model) ?? Histories.of(model, await read?.(model));
-    return newest;
+  return async (model, use) => {
+    const own = newest?.for(model) ?? Histories.of(model, await read?.(model));
+    const result = use(own);
+    newest = own;
+    return result;
   };
 }

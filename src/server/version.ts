@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { DataError } from "../errors.js";
 import { openModel } from "../saved/model.js";
-import type { carriedHistories } from "../serve/histories.js";
+import type { CarriedHistories } from "../serve/histories.js";
 import { Predictor } from "../serve/predictor.js";
 import { exampleRow } from "./example-row.js";
 
@@ -21,19 +21,19 @@ export type Opening = Parameters<typeof openModel>[1];
 export async function openVersion(
   checkpoint: Checkpoint,
   opening: Opening,
-  histories: ReturnType<typeof carriedHistories>,
+  histories: CarriedHistories,
 ): Promise<Version> {
   const model = await openModel(checkpoint, opening);
-  const predictor = new Predictor(model, await histories(model));
-  probe(predictor);
+  const predictor = await histories(model, (own) => probed(new Predictor(model, own)));
   return { name: checkpoint.name, predictor };
 }
 
-function probe(predictor: Predictor): void {
+function probed(predictor: Predictor): Predictor {
   try {
     predictor.predict([exampleRow(predictor)]);
   } catch (error) {
     // The row is made up: that its values are refused says nothing about the model.
     if (!(error instanceof DataError)) throw error;
   }
+  return predictor;
 }
