@@ -25,6 +25,13 @@ export interface Learned {
   readonly targetMeans?: Readonly<Record<string, TargetMeans>>;
 }
 
+/** A column of a sequence, as a feature that joins it with another one reads it. */
+export interface JoinedColumn {
+  readonly column: string;
+  readonly newest: number | null;
+  readonly separator: string;
+}
+
 /** A kind of derived feature: its values are computed from columns and other features. */
 export interface DerivedKind<S extends KindSchema = KindSchema, D extends Derivation = Derivation>
   extends Kind {
@@ -37,6 +44,8 @@ export interface DerivedKind<S extends KindSchema = KindSchema, D extends Deriva
   derive(feature: z.output<S>): D;
   /** Compiles a derivation to a function that takes its input columns and returns one value per row. */
   compile(derivation: D, learned: Learned): Operator;
+  /** Only of kinds that join the entries of two sequences: a column of each, and how many of the newest entries it keeps. */
+  joins?(feature: z.output<S>): readonly JoinedColumn[];
   file?(feature: z.output<S>): FeatureFile | undefined;
   /** Only of kinds that learn the mean label of each value: without means, their value is the key. */
   targetRule?(feature: z.output<S>): TargetRule;

@@ -34,6 +34,8 @@ export const joinedKind = defineKind({
   gives: "sequence",
   derive,
   compile,
+  joins: ({ columns, newest, separator }) =>
+    columns.map((column, k) => ({ column, newest: newest[k], separator })),
 });
 
 function derive({ columns, separator, newest }: z.output<typeof schema>): Joined {

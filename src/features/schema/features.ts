@@ -188,17 +188,18 @@ function refineSequences(features: FeatureConfig[], context: Refinement): void {
 /** A joined sequence has as many entries of each of its two as these keep. */
 function refineJoined(features: FeatureConfig[], context: Refinement): void {
   features.forEach((feature, i) => {
-    if (feature.kind !== "joined") return;
-    for (const [k, column] of feature.columns.entries()) {
-      const own = features.flatMap((each) =>
-        each.kind === "sequence" && (each.column ?? each.name) === column ? [each] : [],
-      );
-      if (own.length === 0)
+    for (const [k, { column, newest, separator }] of (
+      derivedKind(feature.kind)?.joins?.(feature) ?? []
+    ).entries()) {
+      const own = features.flatMap((each) => sequenceFeature.safeParse(each).data ?? []);
+      const read = own.filter((each) => (each.column ?? each.name) === column);
+      if (read.length === 0)
         problem(context, [i, "columns", k], `no feature of kind "sequence" reads this column`);
-      for (const { name, max = null, separator } of own) {
-        if (max !== feature.newest[k]) problem(context, [i, "newest", k], `must equal max of "${name}"`);
-        if (separator !== feature.separator)
-          problem(context, [i, "separator"], `must equal separator of "${name}"`);
+      for (const other of read) {
+        if ((other.max ?? null) !== newest)
+          problem(context, [i, "newest", k], `must equal max of "${other.name}"`);
+        if (other.separator !== separator)
+          problem(context, [i, "separator"], `must equal separator of "${other.name}"`);
       }
     }
   });
