@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -64,6 +65,18 @@ it("of another process is respected while it lives, and taken over when it was k
   await lock.check();
   await lock.release();
   expect(existsSync(path)).toBe(false);
+});
+
+it("that is taken removes what killed processes left in the run directory, and nothing else", async () => {
+  await foreign({ started: "1" });
+  const left = [".tmp-config.json-a1", ".tmp-stretches.jsonl-a1", ".tmp-writer.lock-a1", "writer.lock.a1"];
+  for (const name of left) copyFileSync(path, join(run, name));
+  await foreign({});
+  const kept = [".tmp-report.html-a1", ".tmp-writer.lock-b2", "config.json"];
+  for (const name of kept) copyFileSync(path, join(run, name));
+  rmSync(path);
+  await (await RunLock.acquire(run)).release();
+  expect(readdirSync(run).sort()).toEqual(kept.sort());
 });
 
 it("of a process whose id another one has now is taken over", async () => {

@@ -5,8 +5,8 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, cleanedUp } from "../errors.js";
-import { exists, onDisk, readText, unlessAbsent } from "./disk.js";
-import { makeDirectory, temporaryName } from "./durable.js";
+import { exists, namesIn, onDisk, readText, unlessAbsent } from "./disk.js";
+import { makeDirectory, TEMPORARY_PREFIX, temporaryName } from "./durable.js";
 
 const LOCK_FILE = "writer.lock";
 /** How often the holder writes its lock again. */
@@ -56,7 +56,10 @@ export class RunLock {
     const text = `${JSON.stringify(thisProcess())}\n`;
     for (;;) {
       const file = await createNew(path, text);
-      if (file) return new RunLock(path, file, text);
+      if (file) {
+        await removeLeftovers(runDir).catch(() => {}); // what stays is in nobody's way
+        return new RunLock(path, file, text);
+      }
       await unlessAbsent(removeStale(path));
     }
   }
@@ -102,6 +105,23 @@ export async function isLocked(runDir: string): Promise<boolean> {
   const path = join(runDir, LOCK_FILE);
   const text = await unlessAbsent(readText(path));
   return text !== undefined && !text.startsWith(RELEASED) && isHeld(path, parse(text));
+}
+
+/**
+ * Removes what killed processes left in the run directory: unfinished JSON files, which only the holder of the lock writes, and
+ * locks that were never taken. The folder of checkpoints has its own (prune.ts).
+ */
+async function removeLeftovers(runDir: string): Promise<void> {
+  for (const name of await namesIn(runDir)) {
+    const path = join(runDir, name);
+    const isUntaken = [`${TEMPORARY_PREFIX}${LOCK_FILE}-`, `${LOCK_FILE}.`].some((start) =>
+      name.startsWith(start),
+    );
+    const isLeft = isUntaken
+      ? !(await isHeld(path, parse(await unlessAbsent(readText(path)))))
+      : name.startsWith(TEMPORARY_PREFIX) && /\.jsonl?-[^.]+$/.test(name);
+    if (isLeft) await rm(path, { force: true });
+  }
 }
 
 /** The open file; undefined if there is one already. It gets its name once it is written, so that a lock is never empty. */
@@ -151,7 +171,7 @@ async function removeStale(path: string): Promise<void> {
     // Another process may have replaced the stale lock in between: its lock goes back. If a third one is there by now,
     // the other process notices at its next save.
     if ((await unlessAbsent(readText(aside))) !== text) await link(aside, path).catch(() => {});
-    await rm(aside);
+    await rm(aside, { force: true });
   });
 }
 

@@ -81,6 +81,19 @@ it.each([[[3, 2]], [[2, 2]], [[1, ROWS]]])("refuses the rows %j", async (rows) =
   await expect(checkpoint.openModel()).rejects.toThrow(/the keys of a table are inconsistent/);
 });
 
+it.each([{ value: 1e300 }, { value: "1" }, { kind: "normal", mean: 0, std: 1e200 }])(
+  "refuses the initial values %j",
+  async (values) => {
+    const { dir } = await writeCheckpoint(run, content(1, [1, 2], initialRows()));
+    signAgain(dir, (manifest) => {
+      const [table] = manifest.tables as [{ initial: object }];
+      const initial = { ...table.initial, values: { kind: "constant", ...values } };
+      return { ...manifest, tables: [{ ...table, initial }] };
+    });
+    await expect(readCheckpoint(dir)).rejects.toThrow(/the manifest is malformed[\s\S]*initial/);
+  },
+);
+
 it("refuses changes with other initial values than their base has", async () => {
   const base = await writeCheckpoint(run, content(1, [1, 2], initialRows()));
   const { dir } = await writeCheckpoint(run, { ...content(2, [3], initialRows()), changesTo: base });

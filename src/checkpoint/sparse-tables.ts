@@ -87,10 +87,14 @@ export class SparseTables implements Tensors {
     await this.tables.readInto(name, found, begin * own.dim);
     const rows = new ARRAY_OF[own.dtype]((end - first) * own.dim);
     const rowOf = (all: typeof rows, i: number) => all.subarray(i * own.dim, (i + 1) * own.dim);
+    const initial = new ARRAY_OF[own.dtype](own.dim);
+    const isConstant = own.initial.values.kind === "constant";
+    if (isConstant) fillRow(initial, own, first);
     let next = begin;
     for (let row = first; row < end; row++) {
       const to = rowOf(rows, row - first);
       if (next < last && own.stored[next] === BigInt(row)) to.set(rowOf(found, next++ - begin));
+      else if (isConstant) to.set(initial);
       else fillRow(to, own, row);
     }
     into.set(

@@ -71,7 +71,20 @@ const numbersShape = {
   /** Of a sparse table: what the rows have that are not stored. */
   initial: initialSchema.optional(),
 };
-const stateSchema = z.strictObject(numbersShape);
+/** No draw from parameters of this size is infinite in the format: one of a normal distribution has at most 6 standard deviations. */
+const MOST_INITIAL = { F32: 2 ** 100, BF16: 2 ** 100, F16: 2 ** 12, U32: 2 ** 32, U64: 2 ** 53 };
+
+interface Initialized {
+  readonly dtype: keyof typeof MOST_INITIAL;
+  readonly initial?: InitialValues;
+}
+const startsFinite = ({ dtype, initial }: Initialized): boolean =>
+  Object.values(initial?.values ?? {}).every(
+    (value) => typeof value !== "number" || Math.abs(value) <= MOST_INITIAL[dtype],
+  );
+const FINITE = { message: "initial values are finite numbers", path: ["initial"] };
+
+const stateSchema = z.strictObject(numbersShape).refine(startsFinite, FINITE);
 
 const tableSchema = z
   .strictObject({
@@ -89,6 +102,7 @@ const tableSchema = z
     /** U64: in changes to a growing table, the keys that were removed, ordered like the keys. */
     deleted: rangesSchema.optional(),
   })
+  .refine(startsFinite, FINITE)
   .refine(({ rows, capacity }) => (rows === undefined) !== (capacity === undefined), {
     message: "a table has either rows or a capacity",
   })

@@ -85,16 +85,15 @@ const mappingSchema = z.discriminatedUnion("kind", [
 ]);
 
 /** One function instead of a schema per value, because there may be millions. */
-const vocabularySchema = z.custom<readonly string[]>(
-  (values) =>
-    Array.isArray(values) && values.every((value) => typeof value === "string") && isDistinct(values),
-  "a list of distinct texts",
+const textsSchema = z.custom<readonly string[]>(
+  (values) => Array.isArray(values) && values.every((value) => typeof value === "string"),
+  "a list of texts",
 );
 
 const targetMeansSchema = z
   .strictObject({
     prior: z.number(),
-    keys: vocabularySchema,
+    keys: textsSchema.refine(isDistinct, "a list of distinct texts"),
     means: z.custom<readonly number[]>(
       (means) => Array.isArray(means) && means.every(Number.isFinite),
       "a list of numbers",
@@ -178,7 +177,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
   .strictObject({
     version: z.literal(FITTED_VERSION),
     features: listOf(featureSchema, MOST_FEATURES),
-    vocabularies: z.record(z.string(), vocabularySchema),
+    vocabularies: z.record(z.string(), textsSchema),
     tokenizers: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
     targetMeans: z.record(z.string(), targetMeansSchema).optional(),
     nullValues: z.array(z.string()).optional(),
@@ -190,8 +189,11 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {
-    const complain = (path: PropertyKey[], message: string) =>
+    let hasFaults = false;
+    const complain = (path: PropertyKey[], message: string) => {
+      hasFaults = true;
       context.addIssue({ code: "custom", path: ["features", ...path], message });
+    };
     const first = new Map<string, number>();
     const names = new Set<string>();
     fitted.features.forEach((feature, i) => {
@@ -205,6 +207,14 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
           complain([i, key], `differs from that of ${other.name}: both read the table ${feature.table}`);
       if (!first.has(feature.table)) first.set(feature.table, i);
     });
+    // Last, because millions of texts take long: more than a table has rows are refused before.
+    for (const [table, texts] of hasFaults ? [] : Object.entries(fitted.vocabularies))
+      if (!isDistinct(texts))
+        context.addIssue({
+          code: "custom",
+          path: ["vocabularies", table],
+          message: "a list of distinct texts",
+        });
   });
 
 type TableFeature = Exclude<FittedFeature, { kind: "number" }>;

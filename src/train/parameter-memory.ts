@@ -1,4 +1,4 @@
-import { totalmem } from "node:os";
+import { freemem, totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { Memory, Rows } from "../backends/backend.js";
 import { elementCount } from "../checkpoint/safetensors-header.js";
@@ -36,6 +36,10 @@ export function machineMemory(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
+
+/** The same without what others use, where the system tells it: macOS does not count what it could take back. */
+export const freeMemory = (): number =>
+  process.platform === "darwin" ? machineMemory() : Math.min(machineMemory(), freemem());
 
 /**
  * A parameter as a tensor for a checkpoint, read from memory in pieces while it is written.

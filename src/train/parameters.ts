@@ -73,7 +73,11 @@ export class Parameters {
     const all = [...unique.values()];
     const { tiers, memory: ofTiers } = allocateTiers(backend, all, stores, rank);
     const own = new Map(all.map((each) => [each, ownAttrs(each, rank)]));
-    refuseTooMuch(all.filter(({ name }) => !ofTiers.has(name)).map((each) => own.get(each)!));
+    const inMemory = all.filter(({ name }) => !ofTiers.has(name));
+    refuseTooMuch(
+      inMemory.map((each) => own.get(each)!),
+      machineMemory(),
+    );
     this.tiers = tiers;
     this.inTiers = new Set(backend.tier ? stores.keys() : []);
     this.parameters = new Map(
@@ -288,12 +292,11 @@ export function byOwner<T>(states: readonly T[], nameOf: (state: T) => string): 
 }
 
 /**
- * Compares with the machine's memory first: an allocation larger than that often succeeds, and the process is killed
- * when it writes.
+ * Compares with the memory first: an allocation larger than that often succeeds, and the process is killed when it writes.
+ * @param memory bytes
  */
-function refuseTooMuch(all: readonly ParameterAttrs[]): void {
+export function refuseTooMuch(all: readonly ParameterAttrs[], memory: number): void {
   const total = all.reduce((sum, each) => sum + bytesOf(each), 0);
-  const memory = machineMemory();
   if (total <= memory) return;
   const largest = all.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
   throw outOfMemory(largest, `${gigabytes(total)} for all parameters, of ${gigabytes(memory)} of memory`);

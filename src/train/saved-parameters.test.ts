@@ -80,6 +80,22 @@ describe.each(BACKENDS)("parameters of a checkpoint on $name", ({ name, use }) =
     await expect(parametersOf(use(), [attrs("large", [ROWS + 1, 4])])).rejects.toThrow(/another shape/);
   });
 
+  it("of a sparse table read its stored rows only: the others are filled", async () => {
+    const [rows, sparse] = [ROWS, { name: "sparse", states: [], keys: BigUint64Array.of(3n, 99_999n) }];
+    const values = { seed: 1, stream: 2, values: { kind: "constant" as const, value: 0.5 } };
+    const content = contentOf(1);
+    content.model = new Map([["sparse", { dtype: "F32", shape: [2, 4], data: large.slice(0, 8) }]]);
+    const table = { ...sparse, rows, initial: new Map([["sparse", values]]) };
+    const run = join(folder, `sparse-${name.replaceAll(" ", "-")}`);
+    const written = await writeCheckpoint(run, { ...content, optimizer: new Map(), tables: [table] });
+    const { memory } = await savedParameters(written, use(), [attrs("sparse", [rows, 4])]);
+    const expected = new Float32Array(4 * rows).fill(0.5);
+    for (const [i, row] of [3, 99_999].entries()) expected.set(large.subarray(4 * i, 4 * i + 4), 4 * row);
+    expect(Buffer.compare(bytes(memory.get("sparse")!), Buffer.from(expected.buffer))).toBe(0);
+    const halved = await savedParameters(written, use(), [attrs("sparse", [rows, 4], "fp16")]);
+    expect(valuesOf(halved.memory.get("sparse")!).slice(0, 4)).toEqual(new Uint16Array(4).fill(0x3800));
+  });
+
   it("map a dynamic table that has fewer keys than room for them, with the row of no key before those of the keys", async () => {
     const [keys, capacity] = [70_000, 3e8];
     const content = contentOf(1);

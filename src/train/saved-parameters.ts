@@ -8,12 +8,12 @@ import {
   checkMapped,
   elementsOf,
   fileDtype,
+  freeMemory,
   isSameShape,
   type MappedTable,
-  readParameter,
   savedShape,
 } from "./parameter-memory.js";
-import { Parameters } from "./parameters.js";
+import { Parameters, refuseTooMuch } from "./parameters.js";
 import { type StoredTables, storedTables } from "./stored-tables.js";
 
 /** Smaller tables are copied: that is cheap, and lookups are faster in memory with large pages. */
@@ -48,11 +48,11 @@ export async function savedParameters(
       if (!each.words) await checkMapped(table, each.name);
       mapped.set(each.name, table.memory);
     }
-    const copied = new Parameters(
-      backend,
-      attrs.filter(({ name }) => !mapped.has(name)),
-    );
-    for (const parameter of copied.model) await readParameter(file, parameter.attrs.name, parameter);
+    const others = attrs.filter(({ name }) => !mapped.has(name));
+    // A file of a few KB may state a table of any size.
+    refuseTooMuch(others, freeMemory());
+    const copied = new Parameters(backend, others);
+    await copied.loadModel(file);
     return { memory: new Map([...mapped, ...copied.memory]), stored };
   } finally {
     await file.close();

@@ -19,7 +19,7 @@ import { SEQUENCE_TABLES } from "./group-sequences.js";
 import type { ImportedConfig } from "./import-config.js";
 import { ImportError } from "./import-error.js";
 import type { ImportedFeature } from "./map-features.js";
-import { KNOWN_SIZES, originOf, type WeightOrigin, WITHOUT_EFFECT } from "./weight-names.js";
+import { BATCHES_COUNTED, KNOWN_SIZES, originOf, type WeightOrigin, WITHOUT_EFFECT } from "./weight-names.js";
 
 /** The result for each parameter. */
 export interface ImportedWeights {
@@ -186,7 +186,9 @@ class StateDict {
       matched: this.matched,
       missing: this.missing,
       unused: [...this.dict.tensors.keys()].filter(
-        (name) => !used.has(name) && !WITHOUT_EFFECT.test(name) && !KNOWN_SIZES.test(name),
+        (name) =>
+          !used.has(name) &&
+          ![WITHOUT_EFFECT, KNOWN_SIZES, BATCHES_COUNTED].some((known) => known.test(name)),
       ),
     };
   }

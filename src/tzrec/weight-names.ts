@@ -113,6 +113,9 @@ const DROPOUTS = "group_variational_dropouts";
 /** How many numbers each feature of a group has; the config says it too. */
 export const KNOWN_SIZES = new RegExp(`${DROPOUTS}\\.\\w+\\.feature_dim_repeat$`);
 
+/** How many batches a batch normalization has seen; its momentum is fixed, so that nothing depends on it. */
+export const BATCHES_COUNTED = /\.num_batches_tracked$/;
+
 /** Biases that have no effect, because a softmax takes them away. Those of multi_window_din_encoder have one. */
 export const WITHOUT_EFFECT = new RegExp(`(${ENCODERS}\\.\\w+|${DIN_TOWERS})\\.\\d+\\.(_key|linear)\\.bias$`);
 
