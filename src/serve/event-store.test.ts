@@ -145,3 +145,9 @@ it.each(Object.keys(UNITS) as (keyof typeof UNITS)[])(
     expect(store.withHistory({ user: 1, at: unit(9) })).toMatchObject({ "clicks.item": [1] });
   },
 );
+
+it.each([2 ** 53, ["a"], { a: 1 }, "a\0b"])("refuses the key %j, as an id feature does", (user) => {
+  const store = new EventStore(modelOf(), "clicks");
+  for (const use of [store.add, store.check, store.withHistory])
+    expect(() => use.call(store, { user, at: 1, item: 1 })).toThrow(/does not say whose history it is/);
+});

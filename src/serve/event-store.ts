@@ -4,6 +4,7 @@ import { canonicalText, refusalOfText } from "../features/canonical.js";
 import { cellReader, type RawRow, valueIn } from "../features/encoder.js";
 import { type FittedFeatures, statedRules, type TextRules, textRulesOf } from "../features/fitted.js";
 import { instantOf, microsecondsWithin } from "../features/instant.js";
+import { type RefusalCode, refusalText } from "../features/refusal.js";
 import { numberValue, trimmedText } from "../features/values.js";
 import { showValue } from "../show-value.js";
 
@@ -26,7 +27,7 @@ interface Moment {
   readonly isDate: boolean;
 }
 
-/** Undefined without a key or a time. @throws DataError if the time is none */
+/** Undefined without a key or a time. @throws DataError if one of them has a value that is none */
 type MomentReader = (row: RawRow) => Moment | undefined;
 
 /** The events of one key, oldest first; of equal times in the order in which they came. */
@@ -189,9 +190,22 @@ function momentReader({ by, time }: EventTable, rules: TextRules): MomentReader 
     const key = canonicalText(readKey ? readKey(row[by], by, { as: "other" }) : row[by]);
     const value = readTime ? readTime(row[time], time, { as: "number" }) : row[time];
     const found = timeOf(value, time);
-    if (key === undefined || refusalOfText(key) !== 0 || found === undefined) return undefined;
+    const refusal = key === undefined ? 0 : refusalOfText(key);
+    if (refusal !== 0) throw noKey(row[by], by, refusalText(refusal as RefusalCode));
+    if (key === undefined || found === undefined) return undefined;
     return { key, time: found, isDate: !isNumber(value) };
   };
+}
+
+/** It would be an event of nobody, or a row without a history. */
+function noKey(value: unknown, column: string, expected: string): DataError {
+  return new DataError({
+    what: `the value of ${column} does not say whose history it is`,
+    where: column,
+    got: showValue(value),
+    expected: `a text or an integer: not ${expected}`,
+    next: "Send an id as it stands in the events, as a text or a BigInt.",
+  });
 }
 
 const isNumber = (value: unknown) => !(value instanceof Date) && !Number.isNaN(numberValue(value));

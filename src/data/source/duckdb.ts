@@ -225,6 +225,8 @@ function nextStep(message: string): string {
   if (/Binder Error[\s\S]*(VARCHAR|explicit (type )?cast)/i.test(message))
     return "Cast the column where the SQL computes with it, such as CAST(user AS BIGINT) % 10 < 8. A column of a text file is text (VARCHAR) if an id feature reads it with hash or vocabulary, or if one of its values is no number, date or time.";
   if (/Binder Error/.test(message)) return "Compare the names in the SQL with the columns of the source.";
+  if (/is no exact id/.test(message))
+    return "Write keys as texts, or as integers instead of floating-point numbers.";
   if (/has duplicate key/.test(message))
     return "Give the values of one object keys that differ, or leave out one of them.";
   if (/Malformed JSON|JSON in file/i.test(message))

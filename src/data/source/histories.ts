@@ -6,7 +6,7 @@ import { decimalType, integerType, isFloatType, isInstantType } from "../../feat
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
 import { type Demand, demandOfEvents, historyColumn, namedTypes, typesOfTable } from "./demand.js";
-import { type Duck, quoteName } from "./duckdb.js";
+import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { refuseMalformed } from "./first-malformed.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
 import { columnType, openFiles, type Source, withTextRules } from "./source.js";
@@ -169,10 +169,15 @@ function listsSql(
     ) ORDER BY ${row}`;
 }
 
-/** The canonical text of the key, so that it may be a number on one side and a text on the other; NULL where it has none. */
+/**
+ * The canonical text of the key, so that it may be a number on one side and a text on the other; NULL where it has none. A key that
+ * may stand for several ids stops the query: it would silently be a row without a history, or an event of nobody.
+ */
 function keySql(source: Source, { by }: EventTableConfig): string {
   const text = scalarWire({ columns: [by], as: "text" }, source, source.where).sql;
-  return `CASE WHEN NOT ${isRefusedSql(text)} THEN ${text} END`;
+  const message = quoteText(`a key of histories in the column ${by} is no exact id: `);
+  const value = `CAST(${quoteName(by)} AS VARCHAR)`;
+  return `CASE WHEN ${isRefusedSql(text)} THEN error(concat(${message}, ${value})) ELSE ${text} END`;
 }
 
 /** Times of rows and of events in one unit. */

@@ -181,6 +181,7 @@ const union_by_name = (union: boolean) => ({ union });
 const delim = (delimiter: string) => ({ delimiter });
 const types = (value: Record<string, string>) => ({ types: value });
 
+/** Without options for what texts mean: that is the same for all tables of a model and its requests. */
 const CSV: Reader = {
   format: "csv",
   options: {
@@ -191,8 +192,6 @@ const CSV: Reader = {
     skip: (skip: number) => ({ skip: skip || undefined }),
     names: (columns: string[]) => ({ columns }),
     columns: (columns: Record<string, string>) => ({ columns: Object.keys(columns), types: columns }),
-    nullstr: (texts: string | string[]) => ({ nullValues: [texts].flat() }),
-    decimal_separator: (decimal: "." | ",") => ({ decimal }),
     encoding: (encoding: "utf-8") => ({ encoding }),
   },
 };

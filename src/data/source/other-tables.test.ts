@@ -164,6 +164,22 @@ describe("tables of events", () => {
     );
   });
 
+  it.each(["rows", "events"])(
+    "with a key that may stand for several ids in the %s stop the run",
+    async (side) => {
+      const rows = [
+        { user: 1, time: 5, label: 0 },
+        { user: 2 ** 53, time: 5, label: 1 },
+      ];
+      const clicks = [{ user: side === "rows" ? 1 : 2 ** 53, time: 1, item: "y" }];
+      const table = { rows: clicks, by: "user", time: "time" };
+      const train = { rows: side === "rows" ? rows : rows.slice(0, 1), events: { c: table } };
+      await expect(prepare({ train }, item)).rejects.toThrow(
+        /a key of histories in the column user is no exact id: 9007199254740992/,
+      );
+    },
+  );
+
   it("with a value that its type does not have stop the run", async () => {
     const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
     const clicks = write("typed.csv", ["user,time,item", "a,1,7", "a,2,foo"]);
