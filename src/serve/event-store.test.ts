@@ -94,11 +94,11 @@ it("has the keys of training: texts that mean nobody, white space, and numbers w
     },
   });
   const store = new EventStore({ config: typed, features: { ...features, ...rules } }, "clicks");
-  const users = ["NA", "07", " 7 ", 7, 7n, "x"];
+  const users = ["NA", "07", " 7 ", 7, 7n];
   for (const [item, user] of users.entries()) store.add({ user, at: 1, item });
   const itemsOf = (user: unknown) => store.withHistory({ user, at: 2 })["clicks.item"];
   expect(itemsOf("NA")).toEqual([]);
-  expect(itemsOf("x")).toEqual([]);
+  expect(() => itemsOf("x")).toThrow(/does not say whose history it is/);
   for (const user of ["7", "007 ", 7, 7n]) expect(itemsOf(user)).toEqual([1, 2, 3, 4]);
 });
 
@@ -146,7 +146,7 @@ it.each(Object.keys(UNITS) as (keyof typeof UNITS)[])(
   },
 );
 
-it.each([2 ** 53, ["a"], { a: 1 }, "a\0b"])("refuses the key %j, as an id feature does", (user) => {
+it.each([2 ** 53, ["a"], { a: 1 }])("refuses the key %j, as an id feature does", (user) => {
   const store = new EventStore(modelOf(), "clicks");
   for (const use of [store.add, store.check, store.withHistory])
     expect(() => use.call(store, { user, at: 1, item: 1 })).toThrow(/does not say whose history it is/);
