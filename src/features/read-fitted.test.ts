@@ -109,3 +109,12 @@ it.each([undefined, null, {}, { version: 3, features: [] }])("knows no other: %o
     /^run: the checkpoint's features have an unsupported version/,
   );
 });
+
+it("a vocabulary has distinct texts, and at most as many as its table has rows, which is said first", () => {
+  const withItems = (item: readonly unknown[]) => () =>
+    readFittedFeatures({ ...VERSION_1, vocabularies: { item } }, "checkpoint");
+  expect(withItems(["a", "b", "a"])).toThrow(/distinct texts\s+→ at vocabularies.item/);
+  expect(withItems(["a", "b", 3])).toThrow(/a list of texts/);
+  expect(withItems(["a", "a", "a", "a"])).toThrow(/4 values do not fit in 3 rows/);
+  expect(withItems(["a", "a", "a", "a"])).not.toThrow(/distinct/);
+});
