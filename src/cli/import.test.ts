@@ -31,3 +31,20 @@ it("an import of weights names an evaluation that can be run", async () => {
   const without = text.replace(/eval_input_path.*/, "");
   expect(await printed(without, "bare")).toContain(`eval ${join(folder, "bare")} --data <files with labels>`);
 });
+
+it("a config that is not UTF-8 is refused, and a byte order mark is passed over", async () => {
+  const config = join(folder, "encoded.config");
+  const errors = vi.spyOn(console, "error").mockImplementation(() => {});
+  const refusalOf = async (content: string | Buffer) => {
+    writeFileSync(config, content);
+    await runCli(["import", "tzrec", config]);
+    expect(process.exitCode).toBe(1);
+    process.exitCode = undefined;
+    return errors.mock.lastCall!.join("\n");
+  };
+  expect(await refusalOf(Buffer.from('train_input_path: "caf\xe9.csv"', "latin1"))).toMatch(
+    /cannot be read[\s\S]*UTF-8/,
+  );
+  expect(await refusalOf('\ufefftrain_input_path: "café.csv"')).toMatch(/:1: data_config is missing/);
+  errors.mockRestore();
+});
