@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { cellsOf, hasColumn, oneRow } from "./cells.js";
 
 it("a row has no column that every object inherits, but one that its class computes", () => {
-  const columnOf = (given: unknown, name: string) => [...cellsOf(given, [name], "rows").column(name)];
+  const columnOf = (given: unknown, name: string) => Array.from(cellsOf(given, [name], "rows").column(name));
   for (const name of ["constructor", "toString"]) {
     expect(() => columnOf([{ [name]: 1 }, {}], name)).toThrow(`the column ${name} is not in the row`);
     expect(() => columnOf({}, name)).toThrow();

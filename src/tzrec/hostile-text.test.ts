@@ -27,6 +27,16 @@ it.each([
   expect(() => dataConfig(text, "p.json")).toThrow(message);
 });
 
+it("an enum in hexadecimal and -0 are integers", () => {
+  const section = dataConfig("data_config { fg_mode: 0x2 batch_size: -0 }", "p.config");
+  expect(section.choice("fg_mode")).toBe(
+    dataConfig("data_config { fg_mode: 2 }", "p.config").choice("fg_mode"),
+  );
+  expect(section.number("batch_size")).toBe(0);
+  expect(() => dataConfig("data_config { fg_mode: 0x99 }", "p.config")).toThrow(/FG_DAG/);
+  expect(() => dataConfig("data_config { batch_size: -1 }", "p.config")).toThrow(/at least 0/);
+});
+
 it("messages that are nested too deep are refused by line", () => {
   const text = `${"data_config {\n".repeat(3000)}${"}".repeat(3000)}`;
   expect(() => dataConfig(text, "p.config")).toThrow(/p.config:101: messages are nested too deep/);

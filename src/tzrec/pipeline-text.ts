@@ -8,7 +8,7 @@ import { textOfJson } from "./json-text.js";
 import { Notes, Section } from "./section.js";
 import { type SourceField, sourceFields } from "./source-lines.js";
 import { pipelineSchema } from "./tzrec-schema.js";
-import { whyWrongValue } from "./value-types.js";
+import { asRead, whyWrongValue } from "./value-types.js";
 
 /**
  * Parses a pipeline config. As in TorchEasyRec, a file whose name ends in `.json` has protobuf's JSON format; the last
@@ -55,7 +55,7 @@ function readMessage(fields: readonly SourceField[], file: string): ReflectMessa
     const name = field.names[field.names.length - 1];
     const desc = parent.desc.fields.find((each) => each.name === name)!;
     if (desc.fieldKind !== "map" && desc.message) messages.set(field.key, inner(parent, desc));
-    else readValue(parent, field, name, file);
+    else readValue(parent, field, desc, file);
   }
   return root;
 }
@@ -70,9 +70,9 @@ function inner(parent: ReflectMessage, desc: DescField): ReflectMessage {
   return message;
 }
 
-function readValue(parent: ReflectMessage, field: SourceField, name: string, file: string): void {
+function readValue(parent: ReflectMessage, field: SourceField, desc: DescField, file: string): void {
   try {
-    mergeFromText(parent.desc, parent.message, `${name}: ${field.source}`);
+    mergeFromText(parent.desc, parent.message, `${desc.name}: ${asRead(desc, field.source)}`);
   } catch (error) {
     const report = {
       what: "this is not valid protobuf text",

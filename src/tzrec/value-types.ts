@@ -15,7 +15,7 @@ const text: ValueType = {
   name: "a text in quotes, with escapes such as \\n and \\x1d",
 };
 const boolean: ValueType = { pattern: /^(true|false|t|f|True|False|0|1)$/, name: "true or false" };
-const natural: ValueType = { pattern: /^(\d+|0x[\da-f]+)$/i, name: "an integer of at least 0" };
+const natural: ValueType = { pattern: /^(-?0|\d+|0x[\da-f]+)$/i, name: "an integer of at least 0" };
 const integer: ValueType = { pattern: /^-?(\d+|0x[\da-f]+)$/i, name: "an integer" };
 const number: ValueType = {
   pattern: /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?f?$|^-?(inf|infinity|nan)f?$/i,
@@ -56,6 +56,14 @@ function isUnicode(quoted: string): boolean {
   return isUtf8(Buffer.from(meant, "latin1"));
 }
 
+/** Integers that the parser reads only as decimals: those of an enum in hexadecimal, and -0 of an unsigned type. */
+export function asRead(field: DescField, value: string): string {
+  const isOther = field.enum
+    ? /^0x[\da-f]+$/i.test(value)
+    : value === "-0" && TYPES[field.scalar!] === natural;
+  return isOther ? String(Number(value) || 0) : value;
+}
+
 /**
  * What is wrong with the value of a field, if anything.
  * @param value its text; `undefined` for a message
@@ -68,7 +76,7 @@ export function whyWrongValue(field: DescField, value: string | undefined): Erro
     ? { pattern: wordOf(field.enum.values), name: field.enum.values.map(({ name }) => name).join(", ") }
     : TYPES[field.scalar!];
   if (!type) return undefined;
-  if (value !== undefined && type.pattern.test(value)) {
+  if (value !== undefined && type.pattern.test(field.enum ? asRead(field, value) : value)) {
     if (!isInRange(field.scalar, value))
       return { what: "the integer is too large for this setting", got, next: FIX };
     if (type === text && !isUnicode(value))
