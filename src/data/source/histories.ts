@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { eventsTable, type TextRules } from "../../features/fitted.js";
+import { ISO_TIME } from "../../features/instant.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
+import { NUMBER_TEXT } from "../../features/type-texts.js";
+import { trimmedSql } from "../../features/values.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
 import { type Demand, demandOfEvents, historyColumn, namedTypes, typesOfTable } from "./demand.js";
@@ -236,19 +239,23 @@ async function timeOf(duck: Duck, source: Source, name: string): Promise<Time> {
 /** Texts, as a text file has them where a feature reads the text of the time: all of them are numbers, or all are timestamps. */
 async function timeOfTexts(duck: Duck, source: Source, name: string, where: string): Promise<Time> {
   const { column } = readColumn(source, name, where);
-  const number = `TRY_CAST(${column} AS DOUBLE)`;
+  const text = trimmedSql(column);
+  const valueOf = (pattern: string, type: string) =>
+    `CASE WHEN regexp_full_match(${text}, ${quoteText(pattern)}) THEN TRY_CAST(${text} AS ${type}) END`;
+  const number = valueOf(NUMBER_TEXT, "DOUBLE");
+  const whole = valueOf("[+-]?[0-9]+", "HUGEINT");
   // Without a zone it is UTC.
-  const instant = `TRY_CAST(${column} AS TIMESTAMPTZ)`;
-  const [[numbers, noNumber, noInstant]] = await duck.rows(
-    `SELECT count(${number}), min(${column}) FILTER (${number} IS NULL),
-      min(${column}) FILTER (${instant} IS NULL) FROM (${source.select()}) WHERE ${column} <> ''`,
+  const instant = valueOf(ISO_TIME.source, "TIMESTAMPTZ");
+  const [[numbers, noNumber, fractions, noInstant]] = await duck.rows(
+    `SELECT count(${number}), min(${column}) FILTER (${number} IS NULL), count(*) FILTER (${whole} IS NULL),
+      min(${column}) FILTER (${instant} IS NULL) FROM (${source.select()}) WHERE ${text} <> ''`,
     where,
   );
   const other = Number(numbers) > 0 ? noNumber : noInstant;
   if (other !== null) throw noTime(name, other, where);
-  return Number(numbers) > 0
-    ? { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" }
-    : { sql: `epoch_us(${instant})`, unit: "date" };
+  if (Number(numbers) === 0) return { sql: `epoch_us(${instant})`, unit: "date" };
+  if (Number(fractions) === 0) return { sql: whole, unit: "whole" };
+  return { sql: `CASE WHEN isfinite(${number}) THEN ${number} END`, unit: "fraction" };
 }
 
 /** It would silently be a row without a history, or an event of nobody. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Column } from "../../columns/columns.js";
+import { PairloomError } from "../../errors.js";
 import { packRows } from "../../features/encoder.js";
 import { type FeatureInput, featuresSchema } from "../../features/schema/features.js";
 import { type DataInput, dataSchema, type SourceInput, sourceSchema } from "../data-config.js";
