@@ -22,17 +22,20 @@ export interface Demand {
   readonly types?: ColumnTypes;
   /** The types that other tables had in training. @see TextRules */
   readonly tableTypes?: TextRules["tableTypes"];
+  /** The types of training by which texts of requests are read. @see TextRules */
+  readonly textTypes?: TextRules["textTypes"];
 }
 
 /**
  * The demand of a file that is read after those of training. Without `sql`, features read columns as typed as in training.
  */
 export function laterDemand(demand: Demand, { sql }: SourceConfig, trained: TextRules): Demand {
-  const { types, tableTypes } = trained;
+  const { types, tableTypes, textTypes } = trained;
   return {
     ...demand,
     types,
     tableTypes,
+    textTypes,
     sql: sql === undefined ? [...demand.sql, ...Object.keys(types ?? {})] : demand.sql,
   };
 }

@@ -106,6 +106,30 @@ it("joined files have the types that they had in training", async () => {
   expect(await scan(valid, features)).toEqual([values[1], values[1]]);
 });
 
+describe("a column that SQL computed in training, and a later source has as texts", () => {
+  const y: FeatureInput = { kind: "id", name: "y", vocabulary: {} };
+  const prepared = async () => {
+    const path = write("computed.csv", ["v,label", "1.5,0", "2.5,1", "1.5,0"]);
+    return prepare({ train: { path, sql: "SELECT v * 2 AS y, label FROM source" } }, y);
+  };
+
+  it("is read as texts of requests are", async () => {
+    const { features, values } = await prepared();
+    const path = write("texts.csv", ["y", "3.0", "5"]);
+    expect(await scan({ path }, features)).toEqual(values.slice(0, 2));
+    expect(await scan({ path, sql: "SELECT * FROM source" }, features)).toEqual(values.slice(0, 2));
+    const { columns } = packRows(features, [{ y: "3.0" }, { y: "5" }]);
+    expect(valuesOf(columns.get("y")!)).toEqual(values.slice(0, 2));
+  });
+
+  it("is refused where the type does not hold a text", async () => {
+    const { features } = await prepared();
+    await expect(scan({ path: write("words.csv", ["y", "3", "five"]) }, features)).rejects.toThrow(
+      /a value of the column y does not have the type .*training[\s\S]*"five"/,
+    );
+  });
+});
+
 describe("tables of events", () => {
   const item: FeatureInput = { kind: "sequence", name: "c", column: "c.item", hash: 1_000_003 };
   const events = (path: string) => ({ c: { path, by: "user", time: "time" } });

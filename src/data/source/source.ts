@@ -15,6 +15,7 @@ import { readName, repeatedNames } from "./repeated-names.js";
 import { fixOrder } from "./row-order.js";
 import { seenTypes } from "./seen-types.js";
 import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
+import { withTrainedTexts } from "./trained-texts.js";
 
 /** An opened source: its files exist and its columns are known. */
 export interface Source {
@@ -83,13 +84,15 @@ export async function openFiles(
     withJoinedFiles(duck, sql, { source: config, demand, table }, place);
   const place = config.sql === undefined ? where : `${where}.sql`;
   const sql = config.sql === undefined ? undefined : await joined(config.sql, place, "");
-  const select = (rejects?: string) => withSql(relation.select(rejects), sql?.text);
-  const described = await duck.describe(select(), place);
+  const read = (rejects?: string) => withSql(relation.select(rejects), sql?.text);
+  const found = await duck.describe(read(), place);
+  const select = await withTrainedTexts(duck, read, found, demand, place);
+  const described = select === read ? found : await duck.describe(select(), place);
   const columns = described.filter(({ name }) => name !== FILE_COLUMN);
-  const read = config.sql === undefined ? described : await duck.describe(relation.select(), where);
-  const types = seenTypes(read, relation, demand, config);
+  const seen = config.sql === undefined ? described : await duck.describe(relation.select(), where);
+  const types = seenTypes(seen, relation, demand, config);
   if (config.sql !== undefined) {
-    const names = read.map(({ name }) => name);
+    const names = seen.map(({ name }) => name);
     await refuseUnrepeatable(duck, config.sql, place, names);
     await fixOrder(duck, select(), place);
     await refuseRepeatedResults(duck, relation.select(), sql!.text, ofRun, place);
