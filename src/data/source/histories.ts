@@ -240,12 +240,12 @@ async function timeOf(duck: Duck, source: Source, name: string): Promise<Time> {
 async function timeOfTexts(duck: Duck, source: Source, name: string, where: string): Promise<Time> {
   const { column } = readColumn(source, name, where);
   const text = trimmedSql(column);
-  const valueOf = (pattern: string, type: string) =>
+  const textAs = (pattern: string, type: string) =>
     `CASE WHEN regexp_full_match(${text}, ${quoteText(pattern)}) THEN TRY_CAST(${text} AS ${type}) END`;
-  const number = valueOf(NUMBER_TEXT, "DOUBLE");
-  const whole = valueOf("[+-]?[0-9]+", "HUGEINT");
+  const number = textAs(NUMBER_TEXT, "DOUBLE");
+  const whole = textAs("[+-]?[0-9]+", "HUGEINT");
   // Without a zone it is UTC.
-  const instant = valueOf(ISO_TIME.source, "TIMESTAMPTZ");
+  const instant = textAs(ISO_TIME.source, "TIMESTAMPTZ");
   const [[numbers, noNumber, fractions, noInstant]] = await duck.rows(
     `SELECT count(${number}), min(${column}) FILTER (${number} IS NULL), count(*) FILTER (${whole} IS NULL),
       min(${column}) FILTER (${instant} IS NULL) FROM (${source.select()}) WHERE ${text} <> ''`,

@@ -205,6 +205,30 @@ describe("tables of events", () => {
     },
   );
 
+  it("tell large integers apart, which doubles do not", async () => {
+    const at = (last: number) => `170000000000000000${last}`;
+    const path = write("rows.csv", ["user,time,label", `a,${at(4)},0`, `a,${at(5)},1`]);
+    const clicks = write("large.csv", ["user,time,item", `a,${at(3)},x`, `a,${at(4)},y`]);
+    const { values } = await prepare({ train: { path, events: events(clicks) } }, item);
+    expect(values.length).toBe(3);
+    const text: FeatureInput = { kind: "id", name: "time", hash: 10 };
+    const data = { train: { path, events: events(clicks) }, label: "label", cacheDir: join(folder, "cache") };
+    const { splits } = await prepareData({
+      data: dataSchema.parse(data),
+      features: featuresSchema.parse([text, item]),
+    });
+    expect(valuesOf(splits.train.columns.get("c")!)).toEqual(values);
+  });
+
+  it.each(["1_0", "2001-01-31 22:00:00 America/New_York", "now"])(
+    "refuse the time %s, as requests do",
+    async (time) => {
+      const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
+      const clicks = write("odd.csv", ["user,time,item", `a,${time},x`]);
+      await expect(prepare({ train: { path, events: events(clicks) } }, item)).rejects.toThrow(PairloomError);
+    },
+  );
+
   it("with a value that its type does not have stop the run", async () => {
     const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
     const clicks = write("typed.csv", ["user,time,item", "a,1,7", "a,2,foo"]);

@@ -101,9 +101,11 @@ it("takes every example of docs/features.md", () => {
   const text = readFileSync(new URL("../../../docs/features.md", import.meta.url), "utf8");
   const examples = text.match(/^ *\{ kind:[^\n]*\}(?=,?( *\/\/[^\n]*)?$)|^\{\n.*?^\}$/gms) ?? [];
   expect(examples.length).toBeGreaterThan(15);
+  const read = [
+    { kind: "number", name: "views_clipped" },
+    { kind: "sequence", name: "clicks", column: "clicked_items", max: 200, hash: 10 },
+    { kind: "sequence", name: "orders", column: "ordered_items", max: 50, hash: 10 },
+  ];
   for (const example of examples)
-    expect([
-      example,
-      problems(new Function(`return (${example})`)(), { kind: "number", name: "views_clipped" }),
-    ]).toEqual([example, []]);
+    expect([example, problems(new Function(`return (${example})`)(), ...read)]).toEqual([example, []]);
 });
