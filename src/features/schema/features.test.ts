@@ -103,8 +103,8 @@ it("takes every example of docs/features.md", () => {
   expect(examples.length).toBeGreaterThan(15);
   const read = [
     { kind: "number", name: "views_clipped" },
-    { kind: "sequence", name: "clicks", column: "clicked_items", max: 200, hash: 10 },
-    { kind: "sequence", name: "orders", column: "ordered_items", max: 50, hash: 10 },
+    { kind: "sequence", name: "clicked", column: "clicked_items", max: 200, hash: 10 },
+    { kind: "sequence", name: "ordered", column: "ordered_items", max: 50, hash: 10 },
   ];
   for (const example of examples)
     expect([example, problems(new Function(`return (${example})`)(), ...read)]).toEqual([example, []]);
