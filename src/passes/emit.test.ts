@@ -85,6 +85,8 @@ function decode({ bytes }: Program) {
       width: r.u32(),
       limit: r.u64(),
       sequence: r.string(),
+      masked: r.u64(),
+      stream: r.u32(),
     })),
     translations: r.list(header.translations, () => ({ name: r.string(), rows: r.u64() })),
     outputs: r.list(header.outputs, () => ({ name: r.string(), operand: operand() })),
@@ -122,6 +124,7 @@ function training(tableRows = 9): Program {
     name: "id",
     type: { dtype: idsBelow(tableRows, "id"), shape: ["B"] },
     limit: tableRows,
+    mask: { rate: 0.25, stream: 7 },
   });
   const [w, table] = [weight("w", 1, 5), weight("table", tableRows, 2)];
   const [e] = g.apply(OPS.embedding, [table, id], {});
@@ -142,7 +145,7 @@ describe("emit", () => {
   const spaceOf = (buffer: number): number => decoded.buffers[buffer].space;
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
-    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 3, bytes: program.bytes.length });
+    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 4, bytes: program.bytes.length });
     expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(88)));
     expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4, tilesAtOnce: 2 });
   });
@@ -152,8 +155,8 @@ describe("emit", () => {
     expect(named(0)).toEqual(["w", "table"]);
     expect(named(1)).toEqual(["rate"]);
     expect(decoded.inputs).toEqual([
-      { name: "größe", dtype: 0, width: 3, limit: 0, sequence: "" },
-      { name: "id", dtype: 1, width: 1, limit: 9, sequence: "" },
+      { name: "größe", dtype: 0, width: 3, limit: 0, sequence: "", masked: 0, stream: 0 },
+      { name: "id", dtype: 1, width: 1, limit: 9, sequence: "", masked: 2 ** 30, stream: 7 },
     ]);
     expect(program).toMatchObject({
       parameters: ["w", "table"],
@@ -189,7 +192,15 @@ describe("emit", () => {
   it("writes sizes beyond 32 bits, and ids of 64 bits for a table of more rows than 31 bits count", () => {
     const { buffers, inputs, instructions } = decode(training(2 ** 40));
     expect(buffers.find(({ name }) => name === "table")).toMatchObject({ width: 2 ** 41, offset: 0 });
-    expect(inputs[1]).toEqual({ name: "id", dtype: 5, width: 1, limit: 2 ** 40, sequence: "" });
+    expect(inputs[1]).toEqual({
+      name: "id",
+      dtype: 5,
+      width: 1,
+      limit: 2 ** 40,
+      sequence: "",
+      masked: 2 ** 30,
+      stream: 7,
+    });
     expect(instructions[2].operands[0].dims).toEqual([2 ** 40, 2]);
     expect(buffers[instructions[2].operands[1].buffer]).toMatchObject({ dtype: 5, width: 2 });
     expect(decode(training(2 ** 31)).inputs[1]).toMatchObject({ dtype: 1, limit: 2 ** 31 });
