@@ -22,8 +22,9 @@ export interface TextRules {
   /** The SQL types with which the SQL of training saw columns; `NULL` for a column without a value. */
   readonly types?: Readonly<Record<string, string>>;
   /**
-   * The types of other tables, as `types` has those of rows: of events by `events.<sequence>`, of the files that SQL reads by
-   * `joined.<number>`, in the order of the SQL, of those that a predicate reads by `split.<name>.joined.<number>`.
+   * The types of other tables, as `types` has those of rows: of events by `events/<sequence>`, of the files that SQL reads by
+   * `joined/<number>`, in the order of the SQL, of those that a predicate reads by `split/<name>/joined/<number>`. Names of
+   * sequences have points, but no slash.
    */
   readonly tableTypes?: TableTypes;
   /** The SQL types of columns that text files have as values of such a type: texts of requests are read as such. */
@@ -31,13 +32,15 @@ export interface TextRules {
 }
 
 /** The types of a table of events, by which its columns are those of a history `<sequence>.<column>`. */
-export const eventsTable = (sequence: string): string => `events.${sequence}`;
+export const eventsTable = (sequence: string): string => `events/${sequence}`;
+
+/** The sequence of a table of events; `undefined` for other tables. */
+export const sequenceOf = (table: string): string | undefined => /^events\/([^/]*)$/.exec(table)?.[1];
 
 /** True for columns of histories, whose entries are cells of a table of events. */
 export function isHistory({ tableTypes = {} }: TextRules): (column: string) => boolean {
-  const tables = Object.keys(tableTypes).filter((table) => /^events\.[^.]*$/.test(table));
-  const prefixes = tables.map((table) => `${table.slice("events.".length)}.`);
-  return (column) => prefixes.some((prefix) => column.startsWith(prefix));
+  const sequences = Object.keys(tableTypes).flatMap((table) => sequenceOf(table) ?? []);
+  return (column) => sequences.some((sequence) => column.startsWith(`${sequence}.`));
 }
 
 /** By table, the types of its columns. */

@@ -9,9 +9,9 @@ import {
   type Statistics,
 } from "../features/fit.js";
 import {
-  eventsTable,
   type FittedFeature,
   type FittedFeatures,
+  sequenceOf,
   statedRules,
   type TableTypes,
   type TextRules,
@@ -110,12 +110,11 @@ function refuseOtherTypes(
 
 /** The types of the columns of events, by those of histories. */
 function typesOfHistories(tableTypes: TableTypes): Readonly<Record<string, string>> {
-  const tables = Object.entries(tableTypes).filter(([table]) => table.startsWith(eventsTable("")));
-  const columns = tables.flatMap(([table, types]) =>
-    Object.entries(types).map(
-      ([name, type]) => [`${table.slice(eventsTable("").length)}.${name}`, type] as const,
-    ),
-  );
+  const columns = Object.entries(tableTypes).flatMap(([table, types]) => {
+    const sequence = sequenceOf(table);
+    if (sequence === undefined) return [];
+    return Object.entries(types).map(([name, type]) => [`${sequence}.${name}`, type] as const);
+  });
   return Object.fromEntries(columns);
 }
 

@@ -61,7 +61,7 @@ export function typesOfTable(
   { tableTypes = {} }: Demand,
   table: string,
 ): Pick<Demand, "types" | "tableTypes"> {
-  const within = `${table}.`;
+  const within = `${table}/`;
   const inner = Object.entries(tableTypes).filter(([name]) => name.startsWith(within));
   return {
     types: ownValue(tableTypes, table),
@@ -74,7 +74,7 @@ export function namedTypes(
   table: string,
   { types, tableTypes = {} }: Pick<Demand, "types" | "tableTypes">,
 ): NonNullable<TextRules["tableTypes"]> {
-  const inner = Object.entries(tableTypes).map(([name, each]) => [`${table}.${name}`, each] as const);
+  const inner = Object.entries(tableTypes).map(([name, each]) => [`${table}/${name}`, each] as const);
   return Object.fromEntries([...(types ? [[table, types] as const] : []), ...inner]);
 }
 

@@ -1,16 +1,15 @@
 import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
-import { type MalformedRow, NO_ROWS } from "./rejects.js";
+import { type MalformedRow, NO_ROWS, newRejects } from "./rejects.js";
 import type { Relation } from "./relation.js";
 
 /** Files whose rows have to be complete: no quarantine counts those that are left out. */
 export async function refuseMalformed(
   duck: Duck,
   relation: Pick<Relation, "select" | "unread">,
-  rejects: string,
   where: string,
 ): Promise<void> {
-  const malformed = await firstMalformed(duck, relation, rejects, where);
+  const malformed = await firstMalformed(duck, relation, where);
   if (malformed === undefined) return;
   throw new DataError({
     what: "a table besides that of the rows has rows that cannot be read",
@@ -24,15 +23,14 @@ export async function refuseMalformed(
 /**
  * Reads the files of a relation to the end, and says how many rows are malformed and where the first is; `undefined` if
  * there is none.
- * @param rejects a name for the tables of malformed rows, which must be new in the database
  */
 export async function firstMalformed(
   duck: Duck,
   relation: Pick<Relation, "select" | "unread">,
-  rejects: string,
   where: string,
 ): Promise<string | undefined> {
   if (!relation.unread) return undefined;
+  const rejects = newRejects();
   // A row is malformed only for queries that read the malformed column.
   await duck.rows(`SELECT bit_xor(hash(r)) FROM (${relation.select(rejects)}) r`, where);
   let rows = 0;

@@ -41,7 +41,7 @@ export async function withHistories(
     const name = eventsTable(sequence);
     const ofEvents = { ...demandOfEvents(demand, sequence, table), ...typesOfTable(demand, name) };
     const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
-    await refuseMalformed(duck, events, `events_${randomUUID().replaceAll("-", "")}`, where);
+    await refuseMalformed(duck, events, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
     const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
     const tableTypes = { ...source.tableTypes, ...namedTypes(name, events) };

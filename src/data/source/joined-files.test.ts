@@ -174,6 +174,9 @@ describe("options of read_csv", () => {
     await expect(reading("delim = lower('X')")).rejects.toThrow(
       "the option delim of read_csv() is no constant",
     );
+    await expect(reading("types = {'x': DOUBLE}")).rejects.toThrow(
+      "the option types of read_csv() is no constant",
+    );
     await expect(reading("header = NULL")).rejects.toThrow("the option header of read_csv() is no constant");
     await expect(reading("encoding = 'shift-jis'")).rejects.toThrow(/data.source.sql, encoding/);
   });

@@ -1,10 +1,11 @@
-import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
 import { ConfigError } from "../../errors.js";
+import { ownValue } from "../../own-value.js";
 import { type SourceConfig, type SourceInput, sourceSchema } from "../data-config.js";
 import { type Demand, typesOfTable } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { refuseMalformed } from "./first-malformed.js";
+import { newRejects } from "./rejects.js";
 import { openRelation } from "./relations.js";
 import { seenTypes } from "./seen-types.js";
 import { findFiles, formatByName, type SourceFiles, type SourceFormat } from "./source-files.js";
@@ -18,7 +19,7 @@ export interface JoinedBy {
   /** Its texts have the rules of those of the source. */
   readonly source: SourceConfig;
   readonly demand: Demand;
-  /** What the tables of the SQL are called among `tableTypes`: `split.train.`; "" for the SQL of the source. */
+  /** What the tables of the SQL are called among `tableTypes`: `split/train/`; "" for the SQL of the source. */
   readonly table: string;
 }
 
@@ -50,7 +51,7 @@ export async function withJoinedFiles(
     const file = joinedFile(node, views, where);
     if (file === undefined) continue;
     const { begin, end } = placeOf(select, node, where);
-    const name = `${by.table}joined.${parts.size}`;
+    const name = `${by.table}joined/${parts.size}`;
     const read = await readFile(duck, file.source, by, name, where);
     const alias = node.alias === "" ? ` AS ${quoteName(file.alias)}` : "";
     parts.set(begin, { begin, end, text: `(${read.select})${alias}` });
@@ -58,8 +59,6 @@ export async function withJoinedFiles(
   }
   return { text: withParts(select, [...parts.values()]), types };
 }
-
-const newName = () => `file_${randomUUID().replaceAll("-", "")}`;
 
 interface JoinedFile {
   readonly source: SourceInput;
@@ -113,8 +112,8 @@ async function readFile(
   const files = await findFiles(duck, config, where, "", ofFile);
   if (isText) await refuseUnclearHeader(duck, config, files, where);
   const relation = await openRelation(duck, { ...config, sql: "" }, files, ofFile, where);
-  await refuseMalformed(duck, relation, newName(), where);
-  const select = relation.select(`unread_${newName()}`);
+  await refuseMalformed(duck, relation, where);
+  const select = relation.select(`unread_${newRejects()}`);
   return { select, types: seenTypes(await duck.describe(select, where), relation, ofFile, config) };
 }
 
@@ -215,22 +214,22 @@ function settingOf(
 ): Partial<SourceInput> {
   const isEqual = option.type === "COMPARE_EQUAL";
   const name = isEqual ? String((option.left as Node).column_names) : (option.alias as string);
-  const key = name.toLowerCase();
-  const value = constantOf(isEqual ? (option.right as Node) : option);
-  if (Object.hasOwn(options, key) && value !== undefined) return options[key](value as never);
-  if (Object.hasOwn(options, key))
+  const read = ownValue(options, name.toLowerCase());
+  if (read === undefined)
     throw new ConfigError({
-      what: `the option ${key} of ${(call as Node).function_name}() is no constant`,
+      what: `an option of ${(call as Node).function_name}() is not one of those with which the SQL of a source reads files`,
       where,
-      got: "an expression",
-      expected: "a text, a number, true or false, a list, or a struct",
-      next: "Write the value itself.",
+      got: name || "a second value without a name",
+      expected: Object.keys(options).join(", "),
+      next: "Write the data to a Parquet file, and read that.",
     });
+  const value = constantOf(isEqual ? (option.right as Node) : option);
+  if (value !== undefined) return read(value as never);
   throw new ConfigError({
-    what: `an option of ${(call as Node).function_name}() is not one of those with which the SQL of a source reads files`,
+    what: `the option ${name} of ${(call as Node).function_name}() is no constant`,
     where,
-    got: name || "a second value without a name",
-    expected: Object.keys(options).join(", "),
-    next: "Write the data to a Parquet file, and read that.",
+    got: "an expression",
+    expected: "a text, a number, true or false, a list, or a struct",
+    next: "Write the value itself; a text stands in single quotes.",
   });
 }

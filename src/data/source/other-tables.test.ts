@@ -98,7 +98,7 @@ it("joined files have the types that they had in training", async () => {
     sql: `SELECT label, price || '' AS y FROM source JOIN '${items("1.5")}' USING (id)`,
   };
   const { features, values } = await prepare({ train: source }, y);
-  expect(features.tableTypes).toEqual({ "joined.0": { id: "BIGINT", price: "DOUBLE" } });
+  expect(features.tableTypes).toEqual({ "joined/0": { id: "BIGINT", price: "DOUBLE" } });
   items("1");
   expect((await scan(source, features))[1]).toBe(values[1]);
   const valid = { ...source, sql: source.sql.replace("items.csv", "others.csv") };
@@ -133,6 +133,17 @@ describe("a column that SQL computed in training, and a later source has as text
 describe("tables of events", () => {
   const item: FeatureInput = { kind: "sequence", name: "c", column: "c.item", hash: 1_000_003 };
   const events = (path: string) => ({ c: { path, by: "user", time: "time" } });
+
+  it("of a sequence with a point in its name have the rules of the others", async () => {
+    const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
+    const clicks = write("pointed.csv", ["user,time,item", "a,1,007"]);
+    const table = { path: clicks, by: "user", time: "time", types: { item: "BIGINT" } };
+    const pointed: FeatureInput = { ...item, name: "a.b", column: "a.b.item" };
+    const { features, values } = await prepare({ train: { path, events: { "a.b": table } } }, pointed);
+    const { columns } = packRows(features, [{ "a.b.item": ["007"] }]);
+    expect(valuesOf(columns.get("a.b")!)).toEqual(values);
+    expect(values.length).toBe(1);
+  });
 
   it("have the types that they had in training, whatever those of the rows are", async () => {
     const path = write("dated.csv", ["user,time,price,label", "a,2026-02-01,1.5,0", "b,2026-02-01,2,1"]);

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { DataError } from "../../errors.js";
 import type { Duck } from "./duckdb.js";
 import { type FoundRecord, type Malformed, type RecordFormat, RecordScanner } from "./records.js";
@@ -43,6 +44,9 @@ export interface Refused {
   /** All well-formed rows. */
   readonly total: number;
 }
+
+/** A name for the tables of malformed rows of one query. */
+export const newRejects = (): string => `rejects_${randomUUID().replaceAll("-", "")}`;
 
 export const NO_ROWS: Refused = { rows: [], total: 0 };
 

@@ -1,10 +1,6 @@
-import type { SourceConfig } from "../data-config.js";
-import type { Demand } from "./demand.js";
-import type { Duck } from "./duckdb.js";
 import { jsonRelation } from "./json-relation.js";
 import { parquetRelation } from "./parquet-relation.js";
-import type { Relation } from "./relation.js";
-import type { SourceFiles, SourceFormat } from "./source-files.js";
+import type { SourceFormat } from "./source-files.js";
 import { sparseRelation } from "./sparse-relation.js";
 import { textRelation } from "./text-relation.js";
 
@@ -18,12 +14,5 @@ const RELATIONS: Record<SourceFormat, typeof textRelation> = {
 };
 
 /** The rows of files of any format. */
-export function openRelation(
-  duck: Duck,
-  config: SourceConfig,
-  files: SourceFiles,
-  demand: Demand,
-  where: string,
-): Promise<Relation> {
-  return RELATIONS[files.format](duck, config, files, demand, where);
-}
+export const openRelation: typeof textRelation = (duck, config, files, demand, where) =>
+  RELATIONS[files.format](duck, config, files, demand, where);

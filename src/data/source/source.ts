@@ -213,7 +213,7 @@ async function refuseNoRows(
   throw new DataError({
     what: "the source has no readable rows",
     where,
-    got: (await firstMalformed(duck, relation, "malformed", where)) ?? "no row",
+    got: (await firstMalformed(duck, relation, where)) ?? "no row",
     expected: "at least one row",
     next: NO_ROWS_NEXT[format],
   });

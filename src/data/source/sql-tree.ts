@@ -23,13 +23,14 @@ const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map([
 
 /** The value of a constant, of a list of constants, or of a struct of them; `undefined` for other expressions. */
 export function constantOf(node: Node | undefined): unknown {
-  const children = (node?.children ?? []) as Node[];
   if (node?.class === "CONSTANT") return (node.value as Node).value;
   // `true` is a text that is cast.
   if (node?.type === "OPERATOR_CAST") return BOOLEANS.get(constantOf(node.child as Node));
-  if (node?.function_name === "list_value" || node?.type === "ARRAY_CONSTRUCTOR")
-    return children.map(constantOf);
+  const children = (node?.children ?? []) as Node[];
+  const values = children.map(constantOf);
+  if (values.includes(undefined)) return undefined;
+  if (node?.function_name === "list_value" || node?.type === "ARRAY_CONSTRUCTOR") return values;
   if (node?.function_name === "struct_pack")
-    return Object.fromEntries(children.map((child) => [child.alias, constantOf(child)]));
+    return Object.fromEntries(children.map(({ alias }, i) => [alias, values[i]]));
   return undefined;
 }

@@ -83,7 +83,7 @@ async function predicateOf(
   name: SplitName,
 ): Promise<JoinedSql> {
   const where = `data.split.${name}`;
-  const { text, types } = await source.joined(`SELECT (${split[name]}\n)`, where, `split.${name}.`);
+  const { text, types } = await source.joined(`SELECT (${split[name]}\n)`, where, `split/${name}/`);
   const predicate = text.slice("SELECT ".length);
   const tested = `SELECT (${predicate}\n)::BOOLEAN`;
   await duck.describe(`${tested} FROM (${source.select()})`, where);
