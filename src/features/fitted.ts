@@ -69,9 +69,12 @@ interface StatedTexts {
 
 const RULES = ["nullValues", "decimal", "trim", "types", "tableTypes", "textTypes"] as const;
 
+/** Types of no column say nothing. */
+const isSet = (rule: unknown) => rule !== undefined && JSON.stringify(rule) !== "{}";
+
 /** The rules among other values, without those that are not set. */
 export function textRulesOf(values: TextRules): TextRules {
-  return Object.fromEntries(RULES.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])));
+  return Object.fromEntries(RULES.flatMap((key) => (isSet(values[key]) ? [[key, values[key]]] : [])));
 }
 
 /**

@@ -240,6 +240,16 @@ describe("tables of events", () => {
     },
   );
 
+  it("leave nothing in the rules where there is none", async () => {
+    const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
+    const source = { path, sql: "SELECT * FROM source" };
+    const { features } = await prepare(
+      { source, split: { train: "label >= 0" } },
+      { kind: "id", name: "user", hash: 10 },
+    );
+    expect(Object.keys(features)).not.toEqual(expect.arrayContaining(["tableTypes"]));
+  });
+
   it("with a value that its type does not have stop the run", async () => {
     const path = write("rows.csv", ["user,time,label", "a,5,0", "b,5,1"]);
     const clicks = write("typed.csv", ["user,time,item", "a,1,7", "a,2,foo"]);
