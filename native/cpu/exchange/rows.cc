@@ -188,8 +188,9 @@ class FetchRows : public AskRows {
 
   void place_parts(uint32_t from, const char* bytes) {
     const size_t part = part_of(from).bytes, count = route_.asked_of(from).size();
-    if (part == row_bytes_) return void(std::memcpy(first_part(from), bytes, count * part));
-    for (size_t i = 0; i < count; ++i) std::memcpy(first_part(from) + i * row_bytes_, bytes + i * part, part);
+    char* const to = first_part(from);
+    if (part == row_bytes_) return void(std::memcpy(to, bytes, count * part));
+    for (size_t i = 0; i < count; ++i) std::memcpy(to + i * row_bytes_, bytes + i * part, part);
   }
 
   const View& table_;

@@ -61,13 +61,14 @@ class SumRows : public Exchanger {
   uint64_t size_for(uint32_t rank) const { return route_.sums_of(rank, dim_).size(); }
   void add_sums(uint32_t from, ReceivedSums& received) const {
     const RowRoute::Asked& asked = route_.asked()[from];
+    const uint64_t size = size_for(step_->rank);
     const float* sum = sums_[from];
     for (size_t i = 0; i < asked.count; ++i) {
       for (size_t node = 0; uint64_t{asked.nodes[i]} >> node != 0; ++node) {
         if ((asked.nodes[i] >> node & 1) == 0) continue;
         const FoldNode of = step_->nodes_of(from)[node];
         received.push_back({asked.rows[i], of.index << of.level, sum, 1.0f});
-        sum += size_for(step_->rank);
+        sum += size;
       }
     }
   }
