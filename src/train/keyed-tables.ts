@@ -62,16 +62,13 @@ async function savedTable({ state, translation, tables }: KeyedTables, changes?:
     ? placesAmong(listed, keys)
     : changes && changedPlaces(saved.rows, tables, changes.consumer);
   const picked = (values: BigUint64Array) => (chosen ? keysAt(values, chosen) : values);
+  const memoryRows = withUnknown(saved.rows, chosen);
   const deleted = changes && (await removedSince(changes.changesTo, first.name, keys));
   const content = { capacity: translation.rows - 1, keys: picked(keys), ...(deleted && { deleted }) };
   return {
     rows: tables.map(({ attrs: { name } }): [string, SavedRows] => [
       name,
-      {
-        rows: withUnknown(saved.rows, chosen),
-        content,
-        states: name === first.name ? [scoresName(name)] : [],
-      },
+      { rows: memoryRows, content, states: name === first.name ? [scoresName(name)] : [] },
     ]),
     numbers: [state, integers("I64", joined(header, counters))] as const,
     scores: [scoresName(first.name), integers("U64", picked(scores))] as const,
