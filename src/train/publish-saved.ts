@@ -26,8 +26,9 @@ export async function publishSaved(checkpoint: Checkpoint, options: Options): Pr
   const { tables: _, ...facts } = checkpoint.manifest;
   const publishState = async () => {
     await state.load(checkpoint);
-    const tensors = await state.tensors({ consumer: CHANGE_CONSUMERS.publish });
-    await versions.publish(facts.step, () => ({ ...facts, config, features, ...tensors }));
+    await versions.publish(facts.step, async () => {
+      return { ...facts, config, features, ...(await state.tensors({ consumer: CHANGE_CONSUMERS.publish })) };
+    });
   };
   await cleanedUp(publishState, () => versions.close());
   return true;
