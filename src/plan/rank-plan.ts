@@ -15,14 +15,10 @@ import type { Choice, Given, Problem } from "./problem.js";
 import { type Solved, solve } from "./solve.js";
 
 /** What a config says of where a table is. */
-export type Constraint =
-  | "rowWise"
-  | "columnWise"
-  | "grid"
-  | "tableWise"
-  | "replicated"
-  | { readonly rank: number }
-  | { readonly columns: number };
+export type Constraint = "rowWise" | "tableWise" | "replicated" | { readonly rank: number } | Division;
+
+/** Among how many ranks each row is divided: all, fewer, or so many. */
+type Division = "columnWise" | "grid" | { readonly columns: number };
 
 export interface PlanningOptions {
   /** By the name of the table in the config. */
@@ -114,26 +110,28 @@ function placementsOf(
   if (constraint === "tableWise") return [whole];
   const copies = { placement: copied(translation, ranks), whole: false };
   if (constraint === "replicated") return [copies];
-  if (typeof constraint === "object" && "rank" in constraint)
+  if (constraint !== undefined && !isDivision(constraint))
     return [{ placement: { firstRank: constraint.rank, owners: 1 }, whole: false }];
-  const divided = divisionsOf(ranks, parts)
-    .filter((columns) => isAllowed(columns, ranks, constraint))
-    .map((columns) => ({ placement: byColumns(translation, ranks, columns), whole: false }));
+  const divided = divisionsOf(ranks, parts, constraint).map((columns) => {
+    return { placement: byColumns(translation, ranks, columns), whole: false };
+  });
   if (constraint !== undefined) return divided;
   return [shared, whole, ...(store ? [] : [copies]), ...divided];
 }
 
-/** The numbers of ranks among which rows may be divided, so that all ranks have as many parts. */
-function divisionsOf(ranks: number, parts: number): number[] {
-  const most = Array.from({ length: Math.min(ranks, parts) }, (_, i) => i + 1);
-  return most.filter((columns) => columns > 1 && ranks % columns === 0);
+function isDivision(constraint: Constraint): constraint is Division {
+  if (typeof constraint === "object") return "columns" in constraint;
+  return constraint === "columnWise" || constraint === "grid";
 }
 
-/** @param constraint undefined: none */
-function isAllowed(columns: number, ranks: number, constraint: Constraint | undefined): boolean {
-  if (constraint === "columnWise") return columns === ranks;
-  if (constraint === "grid") return columns < ranks;
-  return typeof constraint !== "object" || !("columns" in constraint) || constraint.columns === columns;
+/** The numbers of ranks among which rows may be divided, so that all ranks have as many parts: those that a constraint allows. */
+function divisionsOf(ranks: number, parts: number, constraint?: Division): number[] {
+  const most = Array.from({ length: Math.min(ranks, parts) }, (_, i) => i + 1);
+  const possible = most.filter((columns) => columns > 1 && ranks % columns === 0);
+  if (constraint === undefined) return possible;
+  if (constraint === "columnWise") return possible.filter((columns) => columns === ranks);
+  if (constraint === "grid") return possible.filter((columns) => columns < ranks);
+  return possible.filter((columns) => columns === constraint.columns);
 }
 
 function choiceOf(model: CostModel, tables: readonly TableDemand[], form: Form): Choice {
@@ -211,14 +209,10 @@ function refuseDivision(
   constraint: Constraint,
   where: string,
 ): void {
-  const divides =
-    constraint === "columnWise" ||
-    constraint === "grid" ||
-    (typeof constraint === "object" && "columns" in constraint);
-  if (!divides || ranks === 1) return;
+  if (!isDivision(constraint) || ranks === 1) return;
   for (const { name, parts, dim } of tables) {
-    const possible = divisionsOf(ranks, parts).filter((columns) => isAllowed(columns, ranks, undefined));
-    if (possible.some((columns) => isAllowed(columns, ranks, constraint))) continue;
+    if (divisionsOf(ranks, parts, constraint).length > 0) continue;
+    const possible = divisionsOf(ranks, parts);
     throw new ConfigError({
       what: "the rows of a table cannot be divided among the ranks like this",
       where,
