@@ -3,6 +3,7 @@ import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph
 import type { Node, Op, Pooling } from "../graph/op.js";
 import { byRows, COLUMN_UNIT, isSamePlacement, mostColumns, type Placement } from "../graph/placement.js";
 import { columnsOf, isRow, type Tensor } from "../graph/tensor.js";
+import { ELEMENTWISE_OPTIMIZERS } from "../ops/embedding-optimizers/index.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { LOOKUPS } from "./lookups.js";
@@ -258,7 +259,7 @@ function refuseColumns(graph: Graph, table: Tensor, { name }: ParameterAttrs, pl
     got: `${columns} parts of each row`,
     expected:
       most === 1 ? "whole rows, as its updates work on these" : `at most ${most}, of ${COLUMN_UNIT} columns`,
-    next: "Place the table by rows, or use an embedding optimizer that works element by element: sgd, adagrad, adam, rmsprop, adadelta.",
+    next: `Place the table by rows, or use an embedding optimizer that works element by element: ${ELEMENTWISE_OPTIMIZERS.join(", ")}.`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
+import { ELEMENTWISE_OPTIMIZERS } from "../ops/embedding-optimizers/index.js";
 import {
   ALL_CACHED,
   added,
@@ -223,8 +224,7 @@ function refuseDivision(
   }
 }
 
-const NEXT_DIVISION =
-  "Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and the optimizer of embeddings works element by element (sgd, adagrad, adam, rmsprop, adadelta).";
+const NEXT_DIVISION = `Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and the optimizer of embeddings works element by element (${ELEMENTWISE_OPTIMIZERS.join(", ")}).`;
 
 /** @throws ConfigError for a copy on every rank of a table that memory need not hold */
 export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {
