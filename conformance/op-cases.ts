@@ -601,13 +601,14 @@ function interaction(s: Scene) {
   return { x, x0, attrs: { pairs }, count: pairCount(maps, fields, pairs), dim } as const;
 }
 
-/** A sequence, and places in its rows. */
+/** A sequence, and another one of ids within its entries. */
 function nested(s: Scene) {
   const [n, outer] = [s.size(), s.sequence()];
   const { bag: innerBag, sequence: inner } = s.within(outer);
   return { n, outer, outerBag: s.entryIds(s.size(), outer), inner, innerBag };
 }
 
+/** Two sequences, and one with about the entries of both. */
 function joined(s: Scene) {
   const [n, left, right] = [s.size(), s.sequence(), s.sequence()];
   const both = s.joined(left, right);
@@ -615,6 +616,7 @@ function joined(s: Scene) {
   return { n, left, right, both, bags, prefix: s.pick(0, 1, 3, 9) };
 }
 
+/** A sequence, and places in its rows. */
 function placed(s: Scene) {
   const sequence = s.sequence();
   return { sequence, bag: s.entryIds(s.size(), sequence), places: s.places(s.size()) };
