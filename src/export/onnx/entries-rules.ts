@@ -1,6 +1,6 @@
 import { columnsOf } from "../../graph/tensor.js";
 import type { From } from "../../ops/entry-places.js";
-import { countsOf, rowOfValue, zeros } from "./lookup-rules.js";
+import { countsOf, onesLike, rowOfValue, zeros } from "./lookup-rules.js";
 import type { Bag, OnnxGraph, Rule } from "./onnx-graph.js";
 
 /* Entries of sequences are [count, D]: a line for each value of the bag. */
@@ -13,8 +13,7 @@ export const repeatRowsRule: Rule = (g, [x], { inputs: [, bag], attrs: { pooling
 
 export const entryWeightsRule: Rule = (g, [values], { inputs: [bag] }) => {
   const { weights } = g.bagOf(bag)!;
-  const ones = () => g.op("Add", [g.cast(zeros(g, g.op("Shape", [values])), "float"), g.float(1)]);
-  return g.op("Unsqueeze", [weights ?? ones(), g.ints([1])]);
+  return g.op("Unsqueeze", [weights ?? g.cast(onesLike(g, values), "float"), g.ints([1])]);
 };
 
 export const segmentSumRule: Rule = (g, [x], { inputs: [entries, bag], attrs: { pooling } }) => {
@@ -31,8 +30,9 @@ export const segmentSoftmaxRule: Rule = (g, [x], { inputs: [entries, bag] }) => 
   return g.op("Div", [exponentials, ofEntries(g, sums, places)]);
 };
 
-export const windowSharesRule: Rule = (g, [values], { inputs: [bag], attrs: { from, skip, count } }) => {
-  const { places, lengths } = placesOf(g, values, g.bagOf(bag)!, from);
+export const windowSharesRule: Rule = (g, _, { inputs: [bag], attrs: { from, skip, count } }) => {
+  const own = g.bagOf(bag)!;
+  const [places, lengths] = [placesOf(g, own, from), ofEntries(g, countsOf(g, own), own)];
   const after = g.op("GreaterOrEqual", [places, g.ints([skip])]);
   const inside = g.op("And", [after, g.op("Less", [places, g.ints([skip + count])])]);
   const entries = g.op("Min", [g.op("Sub", [lengths, g.ints([skip])]), g.ints([count])]);
@@ -40,8 +40,8 @@ export const windowSharesRule: Rule = (g, [values], { inputs: [bag], attrs: { fr
   return g.op("Unsqueeze", [g.op("Where", [inside, share, g.float(0)]), g.ints([1])]);
 };
 
-export const placeSinusoidsRule: Rule = (g, [values], { inputs: [bag], attrs: { from, columns } }) => {
-  const { places } = placesOf(g, values, g.bagOf(bag)!, from);
+export const placeSinusoidsRule: Rule = (g, _, { inputs: [bag], attrs: { from, columns } }) => {
+  const places = placesOf(g, g.bagOf(bag)!, from);
   const lines = g.cast(g.op("Unsqueeze", [places, g.ints([1])]), "float");
   const perColumn = (value: (c: number) => number) =>
     g.floats(
@@ -129,32 +129,27 @@ export const splitEntriesRule: Rule = (g, [x], { inputs, attrs: { prefix } }) =>
 
 /** The lines of the outer entries that inner ones are within [inner entries]; the number of all where there is none. */
 function linesWithin(g: OnnxGraph, inner: Bag, outer: Bag): string {
-  const row = rowOfValue(g, inner);
-  const places = inner.weights ?? g.cast(g.op("Add", [zeros(g, g.op("Shape", [row])), g.ints([1])]), "float");
-  return linesOf(g, places, ofRows(g, countsOf(g, outer), row), ofRows(g, outer.offsets, row), outer);
+  const places = inner.weights ?? g.cast(onesLike(g, rowOfValue(g, inner)), "float");
+  return linesAmong(g, places, inner, outer);
+}
+
+/** The same, of entries whose places in the rows of the outer sequence are known. */
+function linesAmong(g: OnnxGraph, places: string, inner: Bag, outer: Bag): string {
+  const [counts, starts] = [countsOf(g, outer), outer.offsets].map((values) => ofEntries(g, values, inner));
+  return linesOf(g, places, counts, starts, outer);
 }
 
 /** The lines of the joined sequence for the entries of the left one, and of the right one. */
 function joinedLines(g: OnnxGraph, left: Bag, right: Bag, joined: Bag, prefix: number): [string, string] {
-  const linesAmong = (own: Bag, placeOf: (place: string, row: string) => string): string => {
-    const row = rowOfValue(g, own);
-    const ones = g.op("Add", [zeros(g, g.op("Shape", [row])), g.ints([1])]);
-    const numbers = g.op("CumSum", [ones, g.op("Squeeze", [g.ints([0])])], { exclusive: 1 });
-    const place = placeOf(g.op("Sub", [numbers, ofRows(g, own.offsets, row)]), row);
-    const operands = [ofRows(g, countsOf(g, joined), row), ofRows(g, joined.offsets, row)] as const;
-    return linesOf(g, g.cast(place, "float"), ...operands, joined);
-  };
+  const inJoined = (places: string, own: Bag) => linesAmong(g, g.cast(places, "float"), own, joined);
   const before = g.op("Min", [countsOf(g, right), g.ints([prefix])]);
+  const [ofLeft, ofRight] = [left, right].map((own) => placesOf(g, own, "first"));
+  const after = g.op("Add", [ofRight, ofEntries(g, countsOf(g, left), right)]);
   return [
-    linesAmong(left, (place, row) => g.op("Add", [place, ofRows(g, before, row)])),
-    linesAmong(right, (place, row) => {
-      const after = g.op("Add", [place, ofRows(g, countsOf(g, left), row)]);
-      return g.op("Where", [g.op("Less", [place, g.ints([prefix])]), place, after]);
-    }),
+    inJoined(g.op("Add", [ofLeft, ofEntries(g, before, left)]), left),
+    inJoined(g.op("Where", [g.op("Less", [ofRight, g.ints([prefix])]), ofRight, after]), right),
   ];
 }
-
-const ofRows = (g: OnnxGraph, values: string, row: string) => g.op("Gather", [values, row], { axis: 0 });
 
 /** `x` and a line of zeros, at lines. */
 function gatheredFrom(g: OnnxGraph, x: string, columns: number, lines: string): string {
@@ -174,8 +169,8 @@ function scatteredTo(g: OnnxGraph, x: string, columns: number, lines: string, ba
 
 /** How many lines there are for each entry of a sequence [entries, 1], at least 1. */
 function countedAt(g: OnnxGraph, lines: string, bag: Bag): string {
-  const ones = g.op("Add", [g.cast(zeros(g, g.op("Shape", [lines])), "float"), g.float(1)]);
-  const counts = scatteredTo(g, g.op("Unsqueeze", [ones, g.ints([1])]), 1, lines, bag);
+  const ones = g.op("Unsqueeze", [g.cast(onesLike(g, lines), "float"), g.ints([1])]);
+  const counts = scatteredTo(g, ones, 1, lines, bag);
   return g.op("Max", [counts, g.float(1)]);
 }
 
@@ -211,18 +206,16 @@ function entriesIn(g: OnnxGraph, { offsets }: Bag): string {
   return g.op("Gather", [offsets, g.ints([-1])], { axis: 0 });
 }
 
-/** The place of each entry in its row [count], and the number of the row's entries. */
-function placesOf(g: OnnxGraph, values: string, bag: Bag, from: From): { places: string; lengths: string } {
-  const row = rowOfValue(g, bag);
-  const ones = g.op("Add", [zeros(g, g.op("Shape", [values])), g.ints([1])]);
+/** The place of each entry in its row [count]. */
+function placesOf(g: OnnxGraph, bag: Bag, from: From): string {
+  const ones = onesLike(g, rowOfValue(g, bag));
   const numbers = g.op("CumSum", [ones, g.op("Squeeze", [g.ints([0])])], { exclusive: 1 });
-  const places = g.op("Sub", [numbers, g.op("Gather", [bag.offsets, row], { axis: 0 })]);
-  const lengths = g.op("Gather", [countsOf(g, bag), row], { axis: 0 });
-  if (from === "first") return { places, lengths };
-  return { places: g.op("Sub", [g.op("Sub", [lengths, g.ints([1])]), places]), lengths };
+  const places = g.op("Sub", [numbers, ofEntries(g, bag.offsets, bag)]);
+  if (from === "first") return places;
+  return g.op("Sub", [g.op("Sub", [ofEntries(g, countsOf(g, bag), bag), g.ints([1])]), places]);
 }
 
-/** The line of each entry's row. */
+/** What each entry's row has. */
 function ofEntries(g: OnnxGraph, rows: string, bag: Bag): string {
   return g.op("Gather", [rows, rowOfValue(g, bag)], { axis: 0 });
 }

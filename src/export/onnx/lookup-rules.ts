@@ -95,14 +95,17 @@ export function rowOfValue(g: OnnxGraph, { offsets }: Bag): string {
   return g.once(`rows of ${offsets}`, () => {
     const starts = until(g, from(g, offsets, 1), -1);
     const end = from(g, offsets, -1);
-    const ones = g.op("Add", [zeros(g, g.op("Shape", [starts])), g.ints([1])]);
     const none = zeros(g, g.op("Add", [end, g.ints([1])]));
-    const marks = g.op("ScatterElements", [none, starts, ones], SUM);
+    const marks = g.op("ScatterElements", [none, starts, onesLike(g, starts)], SUM);
     return until(g, g.op("CumSum", [marks, g.op("Squeeze", [g.ints([0])])]), -1);
   });
 }
 
 export const zeros = (g: OnnxGraph, shape: string) => g.op("Expand", [g.ints([0]), shape]);
+
+/** As many ones as there are values. */
+export const onesLike = (g: OnnxGraph, values: string) =>
+  g.op("Expand", [g.ints([1]), g.op("Shape", [values])]);
 
 const from = (g: OnnxGraph, x: string, start: number) =>
   g.op("Slice", [x, g.ints([start]), g.ints([Number.MAX_SAFE_INTEGER]), g.ints([0])]);
