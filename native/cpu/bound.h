@@ -93,6 +93,7 @@ struct StepContext {
     const SequenceEntries& sequence = entries[view.sequence];
     return {sequence.buffer(view.offset) + view.column + sequence.before(row) * view.stride, view.stride};
   }
+  uint32_t count_of(const View& view, uint32_t row) const { return entries[view.sequence].count(row); }
 
   // The groups of a rank: equal shares of the batch's, in the order of ranks.
   Leaves groups_of(uint32_t of_rank) const {

@@ -63,7 +63,7 @@ template <class Visit>
 void each_head(const BoundInstruction& i, const Tile& t, const Visit& visit) {
   const uint32_t heads = uint32_t(i.attribute(0));
   for (uint32_t row = t.first; row < t.first + t.rows; ++row) {
-    const uint32_t count = t.step.entries[i.views[0].sequence].count(row);
+    const uint32_t count = t.step.count_of(i.views[0], row);
     for (uint32_t head = 0; count > 0 && head < heads; ++head) visit(Head{t, row, head, heads, count});
   }
 }

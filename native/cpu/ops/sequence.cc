@@ -120,7 +120,7 @@ void repeat_rows(const BoundInstruction& i, Tile& t) {
 // The values of a row's entries side by side: where they are, or copied to `room`.
 const float* line_of(const Tile& t, const View& view, uint32_t row, float* room) {
   const Rows entries = t.step.entries_of(view, row);
-  const uint32_t count = t.step.entries[view.sequence].count(row);
+  const uint32_t count = t.step.count_of(view, row);
   if (entries.stride == 1) return entries.data;
   for (uint32_t e = 0; e < count; ++e) room[e] = *entries.row(e);
   return room;
@@ -132,7 +132,7 @@ void each_line(const BoundInstruction& i, const Tile& t, const Line& line) {
   const View& out = i.views.back();
   std::vector<float>& room = t.worker.lines;
   for (uint32_t row = t.first; row < t.first + t.rows; ++row) {
-    const uint32_t count = t.step.entries[out.sequence].count(row);
+    const uint32_t count = t.step.count_of(out, row);
     if (count == 0) continue;
     if (room.size() < (kInputs + 1) * size_t{count}) room.resize((kInputs + 1) * size_t{count});
     const float* inputs[kInputs];
@@ -161,7 +161,7 @@ template <class Visit>
 void each_row(const Tile& t, const View& view, const Visit& visit) {
   for (uint32_t r = 0; r < t.rows; ++r) {
     const uint32_t row = t.first + r;
-    visit(r, t.step.entries_of(view, row), t.step.entries[view.sequence].count(row));
+    visit(r, t.step.entries_of(view, row), t.step.count_of(view, row));
   }
 }
 
@@ -295,7 +295,7 @@ void spread_entries(const BoundInstruction& i, Tile& t) {
   each_row(t, v[0], [&](uint32_t r, Rows y, uint32_t length) {
     const uint32_t row = t.first + r;
     const Rows out = t.step.entries_of(v[3], row);
-    const uint32_t count = t.step.entries[v[3].sequence].count(row);
+    const uint32_t count = t.step.count_of(v[3], row);
     for (uint32_t e = 0; e < count; ++e) std::fill_n(out.row(e), n, 0.0f);
     const std::vector<float>& counts = counts_within(t, v[2], row, length);
     each_within(v[2], row, length, [&](uint32_t e, uint32_t place) {
@@ -322,7 +322,7 @@ void concat_entries(const BoundInstruction& i, Tile& t) {
   each_row(t, v[5], [&](uint32_t r, Rows out, uint32_t joined) {
     const uint32_t row = t.first + r;
     const Rows from[] = {t.step.entries_of(v[0], row), t.step.entries_of(v[2], row)};
-    const uint32_t left = t.step.entries[v[0].sequence].count(row), right = t.step.entries[v[2].sequence].count(row);
+    const uint32_t left = t.step.count_of(v[0], row), right = t.step.count_of(v[2], row);
     for (uint32_t e = left + right; e < joined; ++e) std::fill_n(out.row(e), n, 0.0f);
     each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
       std::memcpy(out.row(place), from[is_right].row(e), n * sizeof(float));
@@ -336,7 +336,7 @@ void split_entries(const BoundInstruction& i, Tile& t) {
   each_row(t, v[0], [&](uint32_t r, Rows x, uint32_t joined) {
     const uint32_t row = t.first + r;
     const Rows to[] = {t.step.entries_of(v[4], row), t.step.entries_of(v[5], row)};
-    const uint32_t left = t.step.entries[v[4].sequence].count(row), right = t.step.entries[v[5].sequence].count(row);
+    const uint32_t left = t.step.count_of(v[4], row), right = t.step.count_of(v[5], row);
     for (uint32_t e = 0; left + right > joined && e < left; ++e) std::fill_n(to[0].row(e), n, 0.0f);
     for (uint32_t e = 0; left + right > joined && e < right; ++e) std::fill_n(to[1].row(e), n, 0.0f);
     each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
