@@ -30,7 +30,8 @@ export class Dispatcher {
   finish(): void {
     const channels = [...this.channels];
     for (const [i, connection] of this.waiting.splice(0).entries())
-      void this.give(connection, channels[i % channels.length]);
+      if (channels.length === 0) connection.destroy();
+      else void this.give(connection, channels[i % channels.length]);
   }
 
   private next(channel: Channel): void {
@@ -40,12 +41,8 @@ export class Dispatcher {
   }
 
   private async give(connection: Socket, channel: Channel): Promise<void> {
-    try {
-      await channel.ask("take", undefined, connection);
-      this.next(channel);
-    } catch {
-      // The process has ended, and the connection with it.
-      connection.destroy();
-    }
+    // Not taken: the process has ended, or the connection has.
+    await channel.ask("take", undefined, connection).catch(() => connection.destroy());
+    if (this.channels.has(channel)) this.next(channel);
   }
 }

@@ -38,12 +38,12 @@ it("refuses an address that is taken, or is none of this machine", async () => {
 /** A process that says of each connection that it has it, once it is told to. */
 function worker() {
   const has: string[] = [];
-  const answers: (() => void)[] = [];
+  const answers: ((failed?: Error) => void)[] = [];
   const there = new Channel(
     (message) => here.receive(message),
     (_ask, _text, connection) => {
       has.push(connection as unknown as string);
-      return new Promise((answer) => answers.push(() => answer("")));
+      return new Promise((answer, fail) => answers.push((failed) => (failed ? fail(failed) : answer(""))));
     },
   );
   const here: Channel = new Channel(
@@ -69,4 +69,26 @@ it("connections go in turns to processes whose last has arrived, and all of them
     ["1", "4", "6"],
     ["2", "3", "5"],
   ]);
+});
+
+it("a process that could not take a connection gets the next one, and one that has ended gets none", async () => {
+  const dispatcher = new Dispatcher();
+  const destroyed: string[] = [];
+  const take = (name: string) =>
+    dispatcher.take(Object.assign(Object(name), { destroy: () => destroyed.push(name) }) as Socket);
+  const [a, b] = [worker(), worker()];
+  dispatcher.add(a.channel);
+  for (const name of ["1", "2"]) take(name);
+  a.answers[0](new Error("the client has gone"));
+  await new Promise(setImmediate);
+  expect([a.has.map(String), destroyed]).toEqual([["1", "2"], ["1"]]);
+  dispatcher.remove(a.channel);
+  a.channel.close();
+  await new Promise(setImmediate);
+  for (const name of ["3", "4"]) take(name);
+  dispatcher.add(b.channel);
+  expect([a.has.map(String), b.has.map(String), destroyed]).toEqual([["1", "2"], ["3"], ["1", "2"]]);
+  dispatcher.remove(b.channel);
+  dispatcher.finish();
+  expect(destroyed).toEqual(["1", "2", "4"]);
 });
