@@ -53,11 +53,11 @@ export class Workers {
    */
   async stop(): Promise<void> {
     this.stopping = true;
-    const serving = [...this.dispatcher.channels];
-    await askAll(serving, "leave");
+    const { channels } = this.dispatcher;
+    await askAll(channels, "leave");
     await this.listener.close();
     this.dispatcher.finish();
-    await askAll(serving, "stop");
+    await askAll(channels, "stop");
     await this.end();
   }
 
@@ -122,8 +122,8 @@ function endedTooEarly(code: number): ExecutionError {
   });
 }
 
-async function askAll(channels: readonly Channel[], ask: Asked): Promise<void> {
-  await Promise.allSettled(channels.map((channel) => channel.ask(ask)));
+async function askAll(channels: ReadonlySet<Channel>, ask: Asked): Promise<void> {
+  await Promise.allSettled(Array.from(channels, (channel) => channel.ask(ask)));
 }
 
 /** The fleet of a worker: it asks all through the first process. */
