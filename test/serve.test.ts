@@ -117,6 +117,14 @@ it("processes reload together, and add up their numbers", async () => {
   });
 });
 
+it("a server whose last process has ended by itself ends, too", async () => {
+  const { child, log } = await start(run, "--workers", "2");
+  const pids = () => log().flatMap(({ msg, pid }) => (msg === "serving" ? [pid as number] : []));
+  await expect.poll(pids).toHaveLength(2);
+  for (const pid of pids()) process.kill(pid, "SIGKILL");
+  expect(await once(child, "exit")).toEqual([1, null]);
+});
+
 it("processes get new events together, after those of a file", async () => {
   const path = join(folder, "events");
   const events = { clicks: { path: "gone.csv", by: "user", time: "at" } };

@@ -21,6 +21,11 @@ export class Workers {
   private readonly dispatcher = new Dispatcher();
   private readonly listener: Listener;
   private stopping = false;
+  private lose!: () => void;
+  /** Resolves once the last worker has ended by itself, and none takes its place. */
+  readonly lost = new Promise<void>((resolve) => {
+    this.lose = resolve;
+  });
 
   /** @param onLoss called when a worker has ended by itself; true if another one takes its place */
   constructor(
@@ -102,6 +107,7 @@ export class Workers {
     const isReplaced = lived > LEAST_LIFE;
     this.onLoss(code, isReplaced);
     if (isReplaced) void this.fork().catch(() => undefined);
+    else if (this.channels.size === 0) this.lose();
   }
 
   /** What a worker asks of all. */

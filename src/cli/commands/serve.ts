@@ -37,7 +37,7 @@ async function serveByWorkers(count: number, settings: ServerSettings): Promise<
   });
   const stopped = stopSignal();
   sayWhere(await workers.start(count), ` with ${count} processes`);
-  await stopped;
+  await Promise.race([stopped, workers.lost]);
   await workers.stop();
 }
 
