@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CheckpointError } from "../errors.js";
+import { ownValue } from "../own-value.js";
 import { FITTED_VERSION, type FittedFeatures } from "./fitted.js";
 import { fittedSchema } from "./fitted-schema.js";
 import { refuseBadTokenizers } from "./tokenizer.js";
@@ -50,7 +51,7 @@ function inThisVersion(stored: unknown, where: string): unknown {
 
 function fromVersion1(stored: FeatureOfVersion1 | null): unknown {
   const { type, embedding, buckets, ...feature } = stored ?? {};
-  const kind = type && Object.hasOwn(KINDS_OF_VERSION_1, type) ? KINDS_OF_VERSION_1[type] : undefined;
+  const kind = ownValue(KINDS_OF_VERSION_1, type ?? "");
   const table = kind === "number" ? {} : { table: embedding, rows: buckets };
   return { kind, ...feature, ...table };
 }

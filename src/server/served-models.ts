@@ -1,6 +1,7 @@
 import { ConfigError, DataError } from "../errors.js";
 import { murmur3 } from "../murmur3.js";
 import { nearNames } from "../near-names.js";
+import { ownValue } from "../own-value.js";
 import type { EventStore } from "../serve/event-store.js";
 import { notReloaded } from "./refusals.js";
 import { type ModelOptions, type ModelSource, openServed, type ServedModel } from "./served-model.js";
@@ -49,8 +50,8 @@ export class ServedModels {
 
   /** The stores of a sequence, one for each model that has it. */
   storesOf(sequence: string): EventStore[] {
-    const stores = this.all.flatMap(({ current: { predictor } }) =>
-      Object.hasOwn(predictor.events, sequence) ? [predictor.events[sequence]] : [],
+    const stores = this.all.flatMap(
+      ({ current: { predictor } }) => ownValue(predictor.events, sequence) ?? [],
     );
     if (stores.length > 0) return stores;
     throw new DataError({

@@ -6,6 +6,7 @@ import type { BagColumn, Column, ColumnSet, Ids } from "../../columns/columns.js
 import type { AbsenceCounts } from "../../features/absences.js";
 import { columnsOf } from "../../features/block.js";
 import type { EntryCounts } from "../../features/sequence-notes.js";
+import { ownValue } from "../../own-value.js";
 import { damaged, readCheckedJson } from "./checked-json.js";
 import { mapFile } from "./map-file.js";
 import {
@@ -121,7 +122,7 @@ function mapVerified(
 ): ArrayBuffer {
   const path = join(directory, name);
   const bytes = statSync(path, { throwIfNoEntry: false })?.size;
-  const pieces = Object.hasOwn(files, name) ? files[name].pieces : [];
+  const pieces = ownValue(files, name)?.pieces ?? [];
   const written = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
   if (bytes !== expected || bytes !== written)
     throw damaged(path, `${bytes ?? "no"} bytes where ${expected} were written`);
