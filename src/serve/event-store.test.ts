@@ -5,12 +5,12 @@ import { fitFeatures } from "../features/fit.js";
 import { PreciseDate } from "../features/instant.js";
 import { EventStore } from "./event-store.js";
 
-function modelOf(limits: { window?: number; max?: number } = {}) {
+function modelOf(limits: { window?: number; max?: number } = {}, by = "user") {
   const config = resolveConfig({
     data: {
       train: {
         path: "rows.csv",
-        events: { clicks: { path: "events.csv", by: "user", time: "at", ...limits } },
+        events: { clicks: { path: "events.csv", by, time: "at", ...limits } },
       },
       label: "y",
     },
@@ -63,6 +63,8 @@ describe.each(Object.entries(UNITS))("a store of events with times in %s", (_, u
     for (const at of [3, 1, 2]) store.add({ user: 1, at: unit(at), item: at });
     store.forgetBefore(unit(2));
     expect(store.withHistory({ user: 1, at: unit(9) })).toMatchObject({ "clicks.item": [2, 3] });
+    store.forgetBefore(Number.POSITIVE_INFINITY);
+    expect(store.withHistory({ user: 1, at: unit(9) })).toMatchObject({ "clicks.item": [] });
   });
 });
 
@@ -76,6 +78,11 @@ it("has nothing for a row or of an event without a key or a time, and refuses wh
   expect(() => store.add({ user: 1, at: "soon" })).toThrow(/the value of at is no time/);
   for (const name of ["views", "toString"])
     expect(() => new EventStore(modelOf(), name)).toThrow(/one of clicks/);
+  const inherited = new EventStore(modelOf({}, "constructor"), "clicks");
+  inherited.add({ at: 1, item: 1 });
+  inherited.add({ constructor: 1, at: 1, item: 2 });
+  expect(inherited.withHistory({ at: 3 })).toMatchObject({ "clicks.item": [] });
+  expect(inherited.withHistory({ constructor: 1, at: 3 })).toMatchObject({ "clicks.item": [2] });
 });
 
 it("has the keys of training: texts that mean nobody, white space, and numbers with a type", () => {

@@ -139,7 +139,8 @@ export class EventStore {
 
   /** Forgets the events before a time, which no row needs any more. */
   forgetBefore(time: unknown): void {
-    const limit = timeOf(time, this.table.time) ?? Number.NEGATIVE_INFINITY;
+    const limit =
+      typeof time === "number" ? time : (timeOf(time, this.table.time) ?? Number.NEGATIVE_INFINITY);
     for (const [key, { times, events }] of this.timelines.byKey) {
       const count = firstAtLeast(times, limit);
       times.splice(0, count);
@@ -187,11 +188,12 @@ function momentReader({ by, time }: EventTable, rules: TextRules): MomentReader 
   // Of any type that has times: one that is finer than the type of the column is still before or after others.
   const readTime = cellReader({ ...rules, textTypes: undefined });
   return (row) => {
-    const key = canonicalText(readKey ? readKey(row[by], by, { as: "other" }) : row[by]);
-    const value = readTime ? readTime(row[time], time, { as: "number" }) : row[time];
+    const [owner, given] = [valueIn(row, by), valueIn(row, time)];
+    const key = canonicalText(readKey ? readKey(owner, by, { as: "other" }) : owner);
+    const value = readTime ? readTime(given, time, { as: "number" }) : given;
     const found = timeOf(value, time);
     const refusal = key === undefined ? 0 : refusalOfText(key);
-    if (refusal !== 0) throw noKey(row[by], by, refusalText(refusal as RefusalCode));
+    if (refusal !== 0) throw noKey(owner, by, refusalText(refusal as RefusalCode));
     if (key === undefined || found === undefined) return undefined;
     return { key, time: found, isDate: !isNumber(value) };
   };
