@@ -187,12 +187,12 @@ function refineSequences(features: FeatureConfig[], context: Refinement): void {
 
 /** A joined sequence has as many entries of each of its two as these keep. */
 function refineJoined(features: FeatureConfig[], context: Refinement): void {
+  const sequences = features.filter((each) => each.kind === "sequence");
   features.forEach((feature, i) => {
     for (const [k, { column, newest, separator }] of (
       derivedKind(feature.kind)?.joins?.(feature) ?? []
     ).entries()) {
-      const own = features.flatMap((each) => sequenceFeature.safeParse(each).data ?? []);
-      const read = own.filter((each) => (each.column ?? each.name) === column);
+      const read = sequences.filter((each) => (each.column ?? each.name) === column);
       if (read.length === 0)
         problem(context, [i, "columns", k], `no feature of kind "sequence" reads this column`);
       for (const other of read) {
