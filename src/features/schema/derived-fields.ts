@@ -87,7 +87,8 @@ export const anyOutput = {
   missing: z.union([numberFields.missing.unwrap(), z.enum(["empty"]), standIn]).optional(),
 };
 
-const OUTPUT_KEYS = new Set(["name", "sequence", "max", ...Object.keys(anyOutput)]);
+const OUTPUT_KEYS = new Set(["name", ...Object.keys(anyOutput)]);
+const SEQUENCE_KEYS = new Set(["sequence", "max", ...OUTPUT_KEYS]);
 
 type DerivedShape = {
   name: string;
@@ -114,7 +115,8 @@ function isMapped(feature: DerivedShape): boolean {
 }
 
 function outputFields(feature: DerivedShape, gives: OutputKind): Record<string, unknown> {
-  const given = Object.entries(feature).filter(([key, value]) => OUTPUT_KEYS.has(key) && value !== undefined);
+  const keys = gives === "sequence" ? SEQUENCE_KEYS : OUTPUT_KEYS;
+  const given = Object.entries(feature).filter(([key, value]) => keys.has(key) && value !== undefined);
   return { ...tokensAsVocabulary(feature), ...Object.fromEntries(given), kind: gives };
 }
 
@@ -137,8 +139,8 @@ export function plainOutput(
 
 /** The bag of all ids of a row's entries. */
 function bagsWithin(feature: DerivedShape & Within): BagConfig {
-  const { sequence, max, ...fields } = outputFields(feature, "ids") as DerivedShape & Within;
-  return { ...idsFeature.parse(fields), within: { sequence, ...(max && { max }) } };
+  const { sequence, max } = feature;
+  return { ...idsFeature.parse(outputFields(feature, "ids")), within: { sequence, ...(max && { max }) } };
 }
 
 /** Checks the output fields of a derived feature by the rules of the plain kind that handles its value. */
@@ -153,8 +155,7 @@ export function refineIds(feature: DerivedShape, context: Refinement): void {
 
 function refineAs(gives: OutputKind, feature: DerivedShape, context: Refinement): void {
   const ids = gives === "ids";
-  const { sequence: _, max: __, ...fields } = outputFields(feature, gives);
-  const { error } = (ids ? idsFeature : numberFeature).safeParse(fields);
+  const { error } = (ids ? idsFeature : numberFeature).safeParse(outputFields(feature, gives));
   for (const issue of error?.issues ?? [])
     if (issue.code === "unrecognized_keys")
       for (const key of issue.keys)
