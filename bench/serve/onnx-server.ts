@@ -22,7 +22,6 @@ app.post("/v1/rank", async ({ body }) => {
   return { model: "main", version: "onnx", items: ranked };
 });
 console.log(`Serving on ${await app.listen({ port: 0 })}, with onnxruntime`);
-console.log("Serving ONNX");
 
 function feedsOf(user: Row, items: readonly Row[]): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
