@@ -25,8 +25,7 @@ export interface FigureOptions {
   readonly tableRows?: number;
   /**
    * The folder of the Frappe data, for `tables-quality`, which is without Frappe if it is not given; that of the Criteo data, for
-   * `rank-loads`; that of the files of `tiers` and
-   * `table-checkpoints`.
+   * `rank-loads`; that of the files of `tiers` and `table-checkpoints`.
    */
   readonly data?: string;
   /** A program that prints lines as `pairloom bench --json` does. */
