@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { type FeatureInfo, sequenceOf } from "../models/model.js";
+import { oneOf } from "../near-names.js";
 import { factsOf } from "../train/step/loss/index.js";
 import type { TrainConfig } from "../train/train-config.js";
 
@@ -15,7 +16,10 @@ export function checkSampleMask(
     if (!feature)
       throw refuse(
         `there is no feature "${name}"`,
-        `one of ${all.map((each) => each.name).join(", ")}`,
+        oneOf(
+          name,
+          all.map((each) => each.name),
+        ),
         "Correct the name, or remove it.",
       );
     if (name === factsOf(loss).session)
