@@ -6,6 +6,7 @@ import { elementCount } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-writer.js";
 import {
   type ColumnRange,
+  firstColumnOf,
   type InitialValues,
   keysName,
   type Range,
@@ -164,9 +165,8 @@ function rowOf(parts: readonly UnknownPart[], dtype: RowDtype, dim: number): Ten
 
 /** Slots without rows are in some range too: the one before them reaches up to the next. */
 function inOrder(ranges: readonly Range[]): Range[] {
-  const firstColumn = ({ columns }: Range) => columns?.[0] ?? 0;
   const sorted = rowsOfRanges(
-    [...ranges].sort((a, b) => a.slots![0] - b.slots![0] || firstColumn(a) - firstColumn(b)),
+    [...ranges].sort((a, b) => a.slots![0] - b.slots![0] || firstColumnOf(a) - firstColumnOf(b)),
   );
   return sorted.flatMap((together, i) => {
     const [first, last] = together[0].slots!;

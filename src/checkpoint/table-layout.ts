@@ -137,8 +137,8 @@ const isPower = (slots: number) => (slots & (slots - 1)) === 0;
 
 export const tablesSchema = listOf(tableSchema, MOST_TABLES);
 
-/** Whether a range has other columns of the rows of the one before it. */
-export const continuesRows = ({ columns }: Pick<Range, "columns">): boolean => (columns?.[0] ?? 0) > 0;
+/** The first column that a range has of its rows. */
+export const firstColumnOf = ({ columns }: Pick<Range, "columns">): number => columns?.[0] ?? 0;
 
 /** Bytes of what a range has of a row. */
 export function bytesOfPart(
@@ -153,7 +153,7 @@ export function bytesOfPart(
 export function rowsOfRanges<R extends Pick<Range, "columns">>(ranges: readonly R[]): R[][] {
   const together: R[][] = [];
   for (const range of ranges) {
-    if (continuesRows(range) && together.length > 0) together.at(-1)!.push(range);
+    if (firstColumnOf(range) > 0 && together.length > 0) together.at(-1)!.push(range);
     else together.push([range]);
   }
   return together;
