@@ -8,6 +8,7 @@ import { microsecondsSql } from "../features/canonical.js";
 import type { RawRow } from "../features/encoder.js";
 import { PreciseDate } from "../features/instant.js";
 import { integerType, isInstantType } from "../features/sql-types.js";
+import { ownValue } from "../own-value.js";
 import type { TrainedModel } from "../saved/model.js";
 
 /**
@@ -20,9 +21,8 @@ export async function readEvents(
   sequence: string,
   path: string,
 ): Promise<RawRow[]> {
-  const tables = (data.source ?? data.train)?.events ?? {};
-  if (!Object.hasOwn(tables, sequence)) return [];
-  const table = tables[sequence];
+  const table = ownValue((data.source ?? data.train)?.events ?? {}, sequence);
+  if (!table) return [];
   const readings = features.features.map(({ reading }) => reading);
   const demand = demandOfEvents({ wants: columnWants(readings, []), sql: [] }, sequence, table);
   const scratch = scratchDirectory();
