@@ -42,7 +42,7 @@ export async function readShard(
   for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
     const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
     await file.readInto(name, rows, first * width);
-    if (!attrs.words) refusePoisoned(rows, dtype, name);
+    refusePoisoned(rows, dtype, name);
     const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
     takeOwnRows(parameter, shard, numbers, first);
   }
