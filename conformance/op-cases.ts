@@ -169,14 +169,14 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
     });
   },
   concatEntries: (s) => {
-    const { n, left, right, both, bags } = joined(s);
+    const { n, left, right, both, bags, prefix } = joined(s);
     const operands = [s.entries(n, left), bags[0], s.entries(n, right), bags[1], bags[2]];
-    const x = s.apply(OPS.concatEntries, operands, {});
+    const x = s.apply(OPS.concatEntries, operands, { prefix });
     return [s.pooled(s.apply(OPS.multiply, [x, s.entries(n, both)], {}))];
   },
   splitEntries: (s) => {
-    const { n, left, right, both, bags } = joined(s);
-    const parts = s.applyAll(OPS.splitEntries, [s.entries(n, both), bags[2], bags[0], bags[1]], {});
+    const { n, left, right, both, bags, prefix } = joined(s);
+    const parts = s.applyAll(OPS.splitEntries, [s.entries(n, both), bags[2], bags[0], bags[1]], { prefix });
     return parts.map((part, i) =>
       s.pooled(s.apply(OPS.multiply, [part, s.entries(n, [left, right][i])], {})),
     );
@@ -613,7 +613,7 @@ function joined(s: Scene) {
   const [n, left, right] = [s.size(), s.sequence(), s.sequence()];
   const both = s.joined(left, right);
   const bags = [left, right, both].map((sequence) => s.entryIds(s.size(), sequence));
-  return { n, left, right, both, bags };
+  return { n, left, right, both, bags, prefix: s.pick(0, 1, 3, 9) };
 }
 
 /** A sequence, and places in its rows. */

@@ -332,10 +332,10 @@ inline constexpr Rule kRules[] = {
      "pooling"},
     {Opcode::kConcatEntries, "concatEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
      "left:entries[n] bag right:entries[n] bag bag -> out:entries[n]",
-     ""},
+     "prefix:count"},
     {Opcode::kSplitEntries, "splitEntries", Execution::kRowwise, Placement::kTile, false, Entries::kSegments,
      "x:entries[n] bag bag bag -> left:entries[n] right:entries[n]",
-     ""},
+     "prefix:count"},
 };
 
 }  // namespace pairloom

@@ -293,7 +293,7 @@ export class ModelFeatures {
     if (width !== other) throw otherWidth(other, width, `${path}.joined.columns`);
     const { bag, entries } = this.sequence([by], `${path}.joined.by`, defaultDim, suffix);
     const operands = [left.entries, left.bag, right.entries, right.bag, bag];
-    const [both] = this.scope.apply(concatEntries, operands, {});
+    const [both] = this.scope.apply(concatEntries, operands, { prefix: 0 });
     return { bag, entries: join(this.scope, [both, entries]) };
   }
 

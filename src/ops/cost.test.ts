@@ -82,6 +82,7 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   concatEntries: [
     {
       shapes: [[12, 3], [12], [7, 3], [7], [19], [19, 3]],
+      attributes: [0],
       flops: 0,
       elements: [36, 12, 21, 7, 19, 57],
     },
@@ -89,6 +90,7 @@ const COUNTS: { readonly [K in Exclude<OpKind, TableUpdateKind>]: readonly Count
   splitEntries: [
     {
       shapes: [[19, 3], [19], [12], [7], [12, 3], [7, 3]],
+      attributes: [0],
       flops: 0,
       elements: [57, 19, 12, 7, 36, 21],
     },

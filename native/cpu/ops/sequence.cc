@@ -305,10 +305,15 @@ void spread_entries(const BoundInstruction& i, Tile& t) {
   });
 }
 
-// The values of an entry; zeros if it has none.
-void put_entry(float* to, const float* values, size_t n) {
-  if (values == nullptr) std::fill_n(to, n, 0.0f);
-  else std::memcpy(to, values, n * sizeof(float));
+// visit(whether it is of the right sequence, entry there, place in the joined row) for each entry of a row that this has room for.
+template <class Visit>
+void each_joined(uint32_t left, uint32_t right, uint32_t joined, double prefix, const Visit& visit) {
+  const uint32_t before = uint32_t(std::min<double>(prefix, right));
+  for (uint32_t e = 0; e < left && before + e < joined; ++e) visit(false, e, before + e);
+  for (uint32_t e = 0; e < right; ++e) {
+    const uint32_t place = e < before ? e : left + e;
+    if (place < joined) visit(true, e, place);
+  }
 }
 
 void concat_entries(const BoundInstruction& i, Tile& t) {
@@ -316,11 +321,12 @@ void concat_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[5].size;
   each_row(t, v[5], [&](uint32_t r, Rows out, uint32_t joined) {
     const uint32_t row = t.first + r;
-    const Rows left = t.step.entries_of(v[0], row), right = t.step.entries_of(v[2], row);
-    const uint32_t before = t.step.count_of(v[0], row), both = before + t.step.count_of(v[2], row);
-    for (uint32_t e = 0; e < joined; ++e) {
-      put_entry(out.row(e), e < before ? left.row(e) : e < both ? right.row(e - before) : nullptr, n);
-    }
+    const Rows from[] = {t.step.entries_of(v[0], row), t.step.entries_of(v[2], row)};
+    const uint32_t left = t.step.count_of(v[0], row), right = t.step.count_of(v[2], row);
+    for (uint32_t e = left + right; e < joined; ++e) std::fill_n(out.row(e), n, 0.0f);
+    each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
+      std::memcpy(out.row(place), from[is_right].row(e), n * sizeof(float));
+    });
   });
 }
 
@@ -329,11 +335,13 @@ void split_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[0].size;
   each_row(t, v[0], [&](uint32_t r, Rows x, uint32_t joined) {
     const uint32_t row = t.first + r;
-    const Rows left = t.step.entries_of(v[4], row), right = t.step.entries_of(v[5], row);
-    const uint32_t before = t.step.count_of(v[4], row), both = before + t.step.count_of(v[5], row);
-    for (uint32_t e = 0; e < both; ++e) {
-      put_entry(e < before ? left.row(e) : right.row(e - before), e < joined ? x.row(e) : nullptr, n);
-    }
+    const Rows to[] = {t.step.entries_of(v[4], row), t.step.entries_of(v[5], row)};
+    const uint32_t left = t.step.count_of(v[4], row), right = t.step.count_of(v[5], row);
+    for (uint32_t e = 0; left + right > joined && e < left; ++e) std::fill_n(to[0].row(e), n, 0.0f);
+    for (uint32_t e = 0; left + right > joined && e < right; ++e) std::fill_n(to[1].row(e), n, 0.0f);
+    each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
+      std::memcpy(to[is_right].row(e), x.row(place), n * sizeof(float));
+    });
   });
 }
 

@@ -114,16 +114,16 @@ export const spreadEntriesRule: Rule = (g, [y], { inputs: [entries, outer, inner
   return gatheredFrom(g, divided, columnsOf(entries), lines);
 };
 
-export const concatEntriesRule: Rule = (g, [left, , right], { inputs }) => {
+export const concatEntriesRule: Rule = (g, [left, , right], { inputs, attrs: { prefix } }) => {
   const [leftBag, rightBag, bag] = [inputs[1], inputs[3], inputs[4]].map((each) => g.bagOf(each)!);
-  const lines = joinedLines(g, leftBag, rightBag, bag);
+  const lines = joinedLines(g, leftBag, rightBag, bag, prefix);
   const parts = [left, right].map((x, i) => scatteredTo(g, x, columnsOf(inputs[0]), lines[i], bag));
   return g.op("Add", parts);
 };
 
-export const splitEntriesRule: Rule = (g, [x], { inputs }) => {
+export const splitEntriesRule: Rule = (g, [x], { inputs, attrs: { prefix } }) => {
   const [bag, leftBag, rightBag] = inputs.slice(1).map((each) => g.bagOf(each)!);
-  const lines = joinedLines(g, leftBag, rightBag, bag);
+  const lines = joinedLines(g, leftBag, rightBag, bag, prefix);
   return lines.map((each) => gatheredFrom(g, x, columnsOf(inputs[0]), each));
 };
 
@@ -140,12 +140,14 @@ function linesAmong(g: OnnxGraph, places: string, inner: Bag, outer: Bag): strin
 }
 
 /** The lines of the joined sequence for the entries of the left one, and of the right one. */
-function joinedLines(g: OnnxGraph, left: Bag, right: Bag, joined: Bag): [string, string] {
+function joinedLines(g: OnnxGraph, left: Bag, right: Bag, joined: Bag, prefix: number): [string, string] {
   const inJoined = (places: string, own: Bag) => linesAmong(g, g.cast(places, "float"), own, joined);
-  const after = ofEntries(g, countsOf(g, left), right);
+  const before = g.op("Min", [countsOf(g, right), g.ints([prefix])]);
+  const [ofLeft, ofRight] = [left, right].map((own) => placesOf(g, own, "first"));
+  const after = g.op("Add", [ofRight, ofEntries(g, countsOf(g, left), right)]);
   return [
-    inJoined(placesOf(g, left, "first"), left),
-    inJoined(g.op("Add", [placesOf(g, right, "first"), after]), right),
+    inJoined(g.op("Add", [ofLeft, ofEntries(g, before, left)]), left),
+    inJoined(g.op("Where", [g.op("Less", [ofRight, g.ints([prefix])]), ofRight, after]), right),
   ];
 }
 
