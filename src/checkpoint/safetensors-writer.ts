@@ -1,6 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { CheckpointError } from "../errors.js";
+import { BackgroundSync } from "./background-sync.js";
 import { onDisk } from "./disk.js";
 import { ARRAY_OF, bytesOf, DTYPE_BYTES, type TensorArray, type WritableDtype } from "./dtypes.js";
 import { outside } from "./file-bytes.js";
@@ -27,9 +28,6 @@ export interface WrittenFile {
   /** The ranges of every tensor. */
   ranges: ReadonlyMap<string, readonly Range[]>;
 }
-
-/** Bytes of a write. Linux looks for large blocks of memory to cache larger ones, which can take ten times as long. */
-const WRITE_BYTES = 512 << 10;
 
 /**
  * Writes a new safetensors file and syncs it to disk. The data must not change until the promise settles. Equal tensors
@@ -82,20 +80,14 @@ function writeAll(path: string, jobs: readonly (readonly Piece[])[]): Promise<st
   return onDisk("the file cannot be written", path, async () => {
     const file = await open(path, "wx");
     try {
-      const checksums = await hashAll(jobs, (bytes, position) => writeFully(file, bytes, position));
-      await file.sync();
+      const written = new BackgroundSync(file);
+      const checksums = await hashAll(jobs, (bytes, position) => written.write(bytes, position));
+      await written.finish();
       return checksums;
     } finally {
       await file.close();
     }
   });
-}
-
-async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const count = Math.min(WRITE_BYTES, bytes.length - at);
-    at += (await file.write(bytes, at, count, position + at)).bytesWritten;
-  }
 }
 
 /** The bytes of a tensor, beginning at this position of the file. */
