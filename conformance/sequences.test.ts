@@ -3,10 +3,16 @@ import { describe, expect, it } from "vitest";
 import type { BagColumn } from "../src/columns/columns.js";
 import { selectColumn } from "../src/columns/select.js";
 import { GraphError } from "../src/errors.js";
-import { GraphBuilder } from "../src/graph/graph.js";
+import { type Graph, GraphBuilder } from "../src/graph/graph.js";
 import { asFp32 } from "../src/graph/op.js";
-import { type Tensor, width } from "../src/graph/tensor.js";
+import { entriesOf, type Tensor, width } from "../src/graph/tensor.js";
+import { modelSchema } from "../src/models/index.js";
+import type { FeatureInfo } from "../src/models/model.js";
 import { OPS } from "../src/ops/index.js";
+import { simplify } from "../src/passes/compile.js";
+import { planMemory, type Space } from "../src/passes/memory-plan.js";
+import { trainingGraph } from "../src/train/step/model-graphs.js";
+import { optimizerSchema } from "../src/train/step/optimizers.js";
 import { ISAS } from "./backends.js";
 import { evaluateDouble, gradientsDouble, toFloat64 } from "./evaluation.js";
 import { type NativeOptions, runNative } from "./native-run.js";
@@ -171,6 +177,32 @@ describe("graphs over entries of sequences", () => {
     },
   );
 
+  it("have memory for the entries of a whole batch only where updates of tables read gradients", () => {
+    const graph = simplify(graphOfTraining());
+    const options = { maxBatch: 2048, tileRows: 64, groups: 32, tilesAtOnce: 2, alignment: 16 };
+    const { views } = planMemory(graph, options);
+    const inSpace = (of: Space) =>
+      [...views].flatMap(([tensor, { buffer }]) => (buffer.space === of ? [tensor] : []));
+    const updates = graph.nodes.filter(({ op }) => op.execution === "table");
+    const gradients = updates.flatMap(({ inputs }) => inputs.filter((tensor) => entriesOf(tensor)));
+    expect(gradients.length).toBe(2); // one for each encoder
+    expect(new Set(inSpace("entries"))).toEqual(new Set(gradients));
+    expect(inSpace("tileEntries").length).toBeGreaterThan(10);
+  });
+
+  it.skipIf(ISAS.length === 0)("stop at ids that are out of range, whose entries are not read", () => {
+    const example = lookups([3, 40, 0, 700]);
+    const [[name, column]] = [...example.columns];
+    const { values, offsets } = column as BagColumn;
+    for (const place of [0, 2, 742]) {
+      const wrong = values.slice();
+      wrong[place] = 1_000_000_000;
+      const columns = new Map([...example.columns, [name, { kind: "ids", values: wrong, offsets } as const]]);
+      const options = { isa: ISAS[0], threads: 2, geometry: { tileRows: 1, groups: 4 } };
+      expect(() => run({ ...example, columns }, options)).toThrow("an id is out of range");
+    }
+  });
+
   it("are refused where an operation knows only rows, or operands are of several sequences", () => {
     const g = new GraphBuilder();
     const entriesOfColumn = (name: string): Tensor => {
@@ -224,17 +256,7 @@ describe.skipIf(ISAS.length === 0)("target attention", () => {
 describe.skipIf(ISAS.length === 0)("self-attention", () => {
   it("among 10,000 entries weighs equal ones by their number, with memory for the row alone", () => {
     const [ids, dim, length] = [40, 4, 10_000];
-    const [example] = fc.sample(
-      fc.gen().map((generate) => {
-        const scene = new Scene(generate, { rows: 3, largest: 8 });
-        const sequence: Sequence = { entries: "L:history", lengths: [2, length, 0] };
-        const bag = scene.entryIds(ids, sequence);
-        const x = scene.apply(OPS.embedEntries, [scene.weight(ids, dim), bag], {});
-        const y = scene.apply(OPS.segmentAttention, [x, x, x, bag], { heads: 2 });
-        return scene.example([scene.apply(OPS.segmentSum, [y, bag], { pooling: "mean" })]);
-      }),
-      { seed: 5, numRuns: 1 },
-    );
+    const example = lookups([2, length, 0]);
     const got = runNative(example.graph, example, new Map(example.parameters), { isa: ISAS[0], threads: 2 });
     const [table] = [...example.parameters.values()];
     const [column] = [...example.columns.values()];
@@ -245,6 +267,39 @@ describe.skipIf(ISAS.length === 0)("self-attention", () => {
     expect(got.get("y0")!.subarray(2 * dim)).toEqual(new Float32Array(dim));
   });
 });
+
+/** The training of DIN with one table. */
+function graphOfTraining(): Graph {
+  const din = { kind: "din", query: ["item"], columns: ["items"], mlp: { hiddenUnits: [8, 4] } };
+  const model = modelSchema.parse({
+    kind: "mlp",
+    features: ["item"],
+    embeddingDim: 16,
+    sequences: [din, { kind: "selfAttention", columns: ["items"], dim: 8, heads: 2, positions: "last" }],
+    mlp: { hiddenUnits: [8] },
+  });
+  const features: FeatureInfo[] = [
+    { kind: "id", name: "item", table: "item", rows: 100 },
+    { kind: "ids", name: "items", table: "item", rows: 100, sequence: "history" },
+  ];
+  const l2 = { dense: 0, embedding: 0, rows: "all" } as const;
+  return trainingGraph({ model, features }, { optimizers: optimizerSchema.parse({}), l2, weighted: false });
+}
+
+/** Sums of the vectors of entries that meet each other. */
+function lookups(lengths: readonly number[]): Example {
+  const [example] = fc.sample(
+    fc.gen().map((generate) => {
+      const scene = new Scene(generate, { rows: lengths.length, largest: 8 });
+      const bag = scene.entryIds(40, { entries: "L:history", lengths });
+      const x = scene.apply(OPS.embedEntries, [scene.weight(40, 4), bag], {});
+      const y = scene.apply(OPS.segmentAttention, [x, x, x, bag], { heads: 2 });
+      return scene.example([scene.apply(OPS.segmentSum, [y, bag], { pooling: "mean" })]);
+    }),
+    { seed: 5, numRuns: 1 },
+  );
+  return example;
+}
 
 /** The mean over a row of its self-attention, where each id is met as often as it occurs. */
 function meanOfAttended(

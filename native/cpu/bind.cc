@@ -42,11 +42,11 @@ bool writes_parameters(const Program& program, const Instruction& instruction) {
                      [](const MemoryUse& use) { return use.access.written && use.buffer->space == Space::kParameter; });
 }
 
-// Elements that all buffers of a sequence take for an entry.
-size_t entry_width(const Program& program, const std::string& sequence) {
+// Elements that all buffers of a sequence in a space take for an entry.
+size_t entry_width(const Program& program, Space space, const std::string& sequence) {
   size_t width = 0;
   for (const Buffer& buffer : program.buffers) {
-    const bool counts = buffer.space == Space::kEntries && buffer.name == sequence;
+    const bool counts = buffer.space == space && buffer.name == sequence;
     if (counts) width = std::max(width, size_t(buffer.offset + buffer.width));
   }
   return width;
@@ -210,7 +210,10 @@ void Executor::allocate() {
   const uint32_t most_tiles = (program_.max_batch + program_.tile_rows - 1) / program_.tile_rows;
   const uint32_t most_groups = std::min(program_.groups, most_tiles);
   tree_.reserve(most_groups, (most_groups + step_.ranks - 1) / step_.ranks);
-  for (const std::string& sequence : program_.sequences) entries_.emplace_back(entry_width(program_, sequence));
+  for (const std::string& sequence : program_.sequences) {
+    entries_.emplace_back(entry_width(program_, Space::kEntries, sequence));
+    for (Worker& worker : workers_) worker.entries.emplace_back(entry_width(program_, Space::kTileEntries, sequence));
+  }
   step_.entries = entries_.data();
   fixed_ = Arena(program_.fixed_size);
   partial_ = Arena(partial_stride_ * tree_.copies());
@@ -238,7 +241,7 @@ View Executor::bind(const Operand& operand) const {
     dims[0] = route->rows_here();
     if (operand.ndims == 2) dims[1] = route->columns_of(step_.rank, dims[1]).size();
   }
-  const bool of_entries = buffer.space == Space::kEntries;
+  const bool of_entries = is_of_entries(buffer.space);
   return {.space = buffer.space,
           .dtype = buffer.dtype,
           .base = element(bases_[operand.buffer], operand.offset, buffer.dtype),
@@ -266,7 +269,9 @@ void Executor::bind_instructions() {
   }
   for (const Output& output : program_.outputs) outputs_.push_back(bind(output.operand));
   for (BoundInstruction& i : instructions_) bind_readers(i);
-  for (const Stage& stage : program_.stages) sections_.push_back(bind_stage(stage));
+  for (size_t i = 0; i < program_.stages.size(); i += sections_.back().stages.size()) {
+    sections_.push_back(bind_section(without_barrier(i)));
+  }
   packed_.finish();
 }
 
@@ -332,9 +337,9 @@ void Executor::allocate_scratch() {
 }
 
 // Sums that lie side by side are folded as one.
-std::vector<Executor::Partials> Executor::partials_of(const Stage& stage) const {
+std::vector<Executor::Partials> Executor::partials_of(uint32_t begin, uint32_t end) const {
   std::vector<Partials> found;
-  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+  for (uint32_t i = begin; i < end; ++i) {
     for (const View& view : instructions_[i].views) {
       if (view.space == Space::kPartial) found.push_back({view.offset, view.size, 0});
     }
@@ -358,8 +363,17 @@ std::vector<Executor::Partials> Executor::partials_of(const Stage& stage) const 
   return joined;
 }
 
-Executor::Section Executor::bind_stage(const Stage& stage) {
-  Section section{stage, false, {}, {}, {}, {}, nullptr};
+// A stage, and if it has tiles, those of tiles that follow it.
+std::vector<Stage> Executor::without_barrier(size_t first) const {
+  const auto begin = program_.stages.begin() + ptrdiff_t(first);
+  const auto tiled = [](const Stage& stage) { return is_tiled(stage.kind); };
+  return {begin, tiled(*begin) ? std::find_if_not(begin, program_.stages.end(), tiled) : begin + 1};
+}
+
+Executor::Section Executor::bind_section(std::vector<Stage> stages) {
+  Section section{std::move(stages), false, false, {}, {}, {}, {}, nullptr};
+  const Stage& stage = section.stages[0];
+  for (const Stage& each : section.stages) section.has_entries |= each.kind == StageKind::kEntries;
   if (stage.kind == StageKind::kExchange) {
     section.exchange = std::make_unique<ExchangeStage>();
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
@@ -368,8 +382,9 @@ Executor::Section Executor::bind_stage(const Stage& stage) {
     if (instructions_[stage.first].source->opcode == Opcode::kFetchRows) place_rows(routes_, *section.exchange);
     return section;
   }
-  if (is_tiled(stage.kind)) section.partials = partials_of(stage);
-  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+  const uint32_t end = section.stages.back().first + section.stages.back().count;
+  if (is_tiled(stage.kind)) section.partials = partials_of(stage.first, end);
+  for (uint32_t i = stage.first; i < end; ++i) {
     BoundInstruction& bound = instructions_[i];
     section.loads |= bound.rule->execution == Execution::kSource;
     if (bound.source->opcode == Opcode::kTranslate) section.translations.push_back(i);

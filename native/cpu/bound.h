@@ -88,7 +88,7 @@ struct StepContext {
   std::deque<RowRoute>* routes;  // likewise
   SequenceEntries* entries;      // by sequence
 
-  // The lines of the entries of a row and of those after it.
+  // The lines of the entries of a row and of those after it, in the memory of the batch.
   Rows entries_of(const View& view, uint32_t row) const {
     const SequenceEntries& sequence = entries[view.sequence];
     return {sequence.buffer(view.offset) + view.column + sequence.before(row) * view.stride, view.stride};
@@ -124,6 +124,7 @@ struct StepContext {
 struct Worker {
   const StepContext* step = nullptr;
   Arena tile;
+  std::vector<TileEntries> entries;   // of the current tile, by sequence
   Arena scratch;                      // for the current instruction, which leaves nothing in it
   Arena reduction;                    // for outputs of a reduction that are added to others: see reduce.h
   std::vector<float> lines;           // values of the entries of a row, likewise
@@ -150,6 +151,7 @@ struct Tile {
   uint32_t seen;         // rows already in the partial results; new results are added
   uint32_t skipped = 0;  // preceding rows of the thread's tile, if this is a part of it
   const SequenceEntries* entries = nullptr;  // of the sequence whose entries these are; null: rows
+  const TileEntries* lines = nullptr;  // by sequence, where `memory` is
   uint32_t shared = 0, shares = 1;  // which part of the result, of how many: see Sharing::kResult
 
   float* at(const View& view) const {
@@ -158,19 +160,29 @@ struct Tile {
       case Space::kPartial: return partials + view.offset;
       case Space::kBatch: return view.base + size_t{first} * view.stride;
       case Space::kEntries: return entries->buffer(view.offset) + view.column + size_t{first} * view.stride;
+      case Space::kTileEntries: return line(view, first);
       default: return view.base;
     }
+  }
+  // Of an entry of the batch, in the memory of the tile.
+  float* line(const View& view, uint32_t entry) const {
+    return lines[view.sequence].line(view.offset, view.stride, entry) + view.column;
+  }
+  // The lines of the entries of a row and of those after it.
+  Rows entries_of(const View& view, uint32_t row) const {
+    if (view.space == Space::kEntries) return step.entries_of(view, row);
+    return {line(view, step.entries[view.sequence].before(row)), view.stride};
   }
   ConstRows in(const View& view) const { return {at(view), view.stride}; }
   Rows out(const View& view) const { return {at(view), view.stride}; }
   // `count` rows of this tile, beginning at row `from`.
   Tile part(uint32_t from, uint32_t count) const { return part(from, count, worker); }
   Tile part(uint32_t from, uint32_t count, Worker& thread) const {
-    return {step, kernels, thread, memory, partials, first + from, count, seen, skipped + from, entries};
+    return {step, kernels, thread, memory, partials, first + from, count, seen, skipped + from, entries, lines};
   }
   // All rows, for one of equal parts of a result.
   Tile share(uint32_t index, uint32_t of, Worker& thread) const {
-    return {step, kernels, thread, memory, partials, first, rows, seen, skipped, entries, index, of};
+    return {step, kernels, thread, memory, partials, first, rows, seen, skipped, entries, lines, index, of};
   }
 };
 

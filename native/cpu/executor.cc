@@ -134,7 +134,8 @@ void Executor::begin_translations() {
 
 // A rank that fails among others does nothing more until it has told them.
 void Executor::run_stage(const Section& section) {
-  if (section.stage.kind == StageKind::kExchange) {
+  const StageKind kind = section.stages[0].kind;
+  if (kind == StageKind::kExchange) {
     try {
       failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
     } catch (...) {
@@ -144,7 +145,7 @@ void Executor::run_stage(const Section& section) {
     return;
   }
   if (failure_) return;
-  if (is_tiled(section.stage.kind)) run_tiles(section);
+  if (is_tiled(kind)) run_tiles(section);
   else run_fixed(section);
   try {
     check_stage();
@@ -189,7 +190,7 @@ void Executor::run_tiles(const Section& section) {
 // requires: a thread takes two groups at once, and then adds the next two to their sum.
 void Executor::run_groups(const Section& section) {
   // Chunks of entries end with their group.
-  const bool single_tiles = step_.groups == step_.tiles && section.stage.kind == StageKind::kTile;
+  const bool single_tiles = step_.groups == step_.tiles && !section.has_entries;
   const std::vector<FoldNode>& jobs =
       group_jobs_.of(step_.own_groups(), pool_.threads(), single_tiles ? program_.tiles_at_once : 0);
   tree_.begin(step_.groups, step_.own_groups());
@@ -212,11 +213,20 @@ void Executor::run_node(const Section& section, Worker& worker, FoldNode node, u
                    seen = (tile - begin) * program_.tile_rows;
     run_tile(section, tile_at(tile * program_.tile_rows, rows, seen, worker, partials));
   }
-  if (section.stage.kind != StageKind::kEntries) return;
-  const SequenceEntries& entries = entries_[section.stage.sequence];
   const uint32_t first = begin * program_.tile_rows, last = std::min(end * program_.tile_rows, step_.rows);
-  if (entries.before(last) > entries.before(first)) return;
-  for (const Partials& part : section.partials) std::fill_n(partials + part.offset, part.size, 0.0f);
+  for (const Stage& stage : section.stages) {
+    if (stage.kind != StageKind::kEntries) continue;
+    const SequenceEntries& entries = entries_[stage.sequence];
+    if (entries.before(last) == entries.before(first)) clear_partials(stage, partials);
+  }
+}
+
+void Executor::clear_partials(const Stage& stage, float* partials) const {
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
+    for (const View& view : instructions_[i].views) {
+      if (view.space == Space::kPartial) std::fill_n(partials + view.offset, view.size, 0.0f);
+    }
+  }
 }
 
 Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const {
@@ -227,34 +237,43 @@ Tile Executor::tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& wor
           .partials = partials,
           .first = first,
           .rows = std::min(rows, step_.own_end() - first),
-          .seen = seen};
+          .seen = seen,
+          .lines = worker.entries.data()};
 }
 
+// Through all stages up to the next barrier. After invalid ids, whose bags are empty, entries are not what they seem.
 void Executor::run_tile(const Section& section, Tile tile) {
-  if (section.stage.kind == StageKind::kEntries) return run_entries(section, tile);
   if (section.loads) loader_.locate(step_.first_position + tile.first, tile.rows, tile.worker.source_rows.data());
-  run_instructions(section, tile);
+  for (size_t s = 0; s < entries_.size(); ++s) {
+    const uint32_t first = entries_[s].before(tile.first);
+    tile.worker.entries[s].begin(first, entries_[s].before(tile.first + tile.rows) - first);
+  }
+  for (const Stage& stage : section.stages) {
+    if (stage.kind == StageKind::kEntries) run_entries(stage, tile);
+    else run_instructions(stage, tile);
+    if (loader_.failed()) return;
+  }
 }
 
 // The entries of the tile's rows, in chunks of as many as a tile has rows, wherever a row ends: however many entries a
 // row has, they take no more memory.
-void Executor::run_entries(const Section& section, Tile rows) {
-  for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
+void Executor::run_entries(const Stage& stage, Tile rows) {
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     if (instructions_[i].operation->begin != nullptr) instructions_[i].operation->begin(instructions_[i], rows);
   }
-  const SequenceEntries& entries = entries_[section.stage.sequence];
+  const SequenceEntries& entries = entries_[stage.sequence];
   const uint32_t begin = entries.before(rows.first), end = entries.before(rows.first + rows.rows);
   const uint32_t first_of_node = entries.before(rows.first - rows.seen);
   for (uint32_t entry = begin; entry < end; entry += program_.tile_rows) {
     Tile chunk = tile_at(entry, program_.tile_rows, entry - first_of_node, rows.worker, rows.partials);
     chunk.rows = std::min(program_.tile_rows, end - entry);
     chunk.entries = &entries;
-    run_instructions(section, chunk);
+    run_instructions(stage, chunk);
   }
 }
 
-void Executor::run_instructions(const Section& section, Tile& tile) {
-  for (uint32_t i = section.stage.first; i < section.stage.first + section.stage.count; ++i) {
+void Executor::run_instructions(const Stage& stage, Tile& tile) {
+  for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     if (is_shared(*instructions_[i].operation)) share_instruction(i, tile);
     else run_instruction(i, tile);
   }

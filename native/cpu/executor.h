@@ -37,9 +37,9 @@ class Executor : public Executable {
     size_t offset, size;
     size_t m2 = 0;
   };
-  struct Section {  // a stage made ready to run
-    Stage stage;
-    bool loads;  // whether it has inputs
+  struct Section {  // a stage made ready to run, or stages of tiles without a barrier between them
+    std::vector<Stage> stages;
+    bool loads, has_entries;  // whether it has inputs, and entries of sequences
     std::vector<Partials> partials;
     std::vector<FixedJob> jobs;          // fixed stages
     std::vector<uint32_t> translations;  // instructions, likewise
@@ -63,8 +63,9 @@ class Executor : public Executable {
   void bind_readers(BoundInstruction& lookup);
   void bind_inputs(const BoundInstruction& translate, const Origins& origins);
   void allocate_scratch();
-  Section bind_stage(const Stage& stage);
-  std::vector<Partials> partials_of(const Stage& stage) const;
+  std::vector<Stage> without_barrier(size_t first) const;
+  Section bind_section(std::vector<Stage> stages);
+  std::vector<Partials> partials_of(uint32_t begin, uint32_t end) const;  // of instructions
   // Rows of the last jobs of a stage without sums: half a tile, so that threads finish together.
   uint32_t rows_of_small_job() const {
     return program_.tile_rows % 64 == 0 ? program_.tile_rows / 2 : program_.tile_rows;
@@ -84,9 +85,10 @@ class Executor : public Executable {
   void run_groups(const Section& section);
   void run_node(const Section& section, Worker& worker, FoldNode node, uint32_t at_once, float* partials);
   Tile tile_at(uint32_t first, uint32_t rows, uint32_t seen, Worker& worker, float* partials) const;
+  void clear_partials(const Stage& stage, float* partials) const;
   void run_tile(const Section& section, Tile tile);
-  void run_entries(const Section& section, Tile rows);
-  void run_instructions(const Section& section, Tile& tile);
+  void run_entries(const Stage& stage, Tile rows);
+  void run_instructions(const Stage& stage, Tile& tile);
   void run_instruction(uint32_t index, Tile& tile);
   bool is_shared(const CpuOperation& operation) const;
   uint32_t parts_of(const BoundInstruction& instruction, uint32_t rows) const;

@@ -234,7 +234,7 @@ void Loader::begin_step(const StepContext& step) {
 }
 
 void Loader::check() {
-  if (any_bad_.load(std::memory_order_relaxed)) {
+  if (failed()) {
     throw Error({bad_->what, "input " + inputs_[bad_->input].name + ", row " + std::to_string(bad_->row), bad_->got,
                  bad_->expected, "Map ids into the table (hash or vocabulary) before they reach the program."});
   }

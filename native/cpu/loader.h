@@ -46,6 +46,8 @@ class Loader {
 
   // Discards what earlier steps recorded, and draws other samples to mask.
   void begin_step(const StepContext& step);
+  // Whether an invalid value was found: entries of bags that are none must not be read.
+  bool failed() const { return any_bad_.load(std::memory_order_relaxed); }
   // Throws the first invalid value of the step in row order, if there is one. Call between stages.
   void check();
 

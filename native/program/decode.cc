@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kMagic = 0x314d4c50, kVersion = 4;
+constexpr uint32_t kMagic = 0x314d4c50, kVersion = 5;
 constexpr size_t kHeaderSize = 88;
 
 std::string hex(uint32_t value) {
@@ -102,7 +102,7 @@ Operand read_operand(Reader& in) {
 Buffer read_buffer(Reader& in) {
   const uint32_t space = in.u32(), dtype = in.u32();
   const uint64_t width = in.u64(), offset = in.u64();
-  if (space > uint32_t(Space::kEntries)) in.refuse("unknown space", std::to_string(space), "0 to 7");
+  if (space > uint32_t(Space::kTileEntries)) in.refuse("unknown space", std::to_string(space), "0 to 8");
   if (dtype > uint32_t(DType::kBag64)) in.refuse("unknown dtype", std::to_string(dtype), "0 to 6");
   return {Space(space), DType(dtype), width, offset, in.string()};
 }
@@ -207,8 +207,8 @@ Program decode(std::span<const uint8_t> bytes) {
 }
 
 const char* space_name(Space space) {
-  static const char* const names[] = {"parameter", "scalar", "fixed",    "partial",
-                                      "tile",      "batch",  "exchange", "entries"};
+  static const char* const names[] = {"parameter", "scalar",   "fixed",   "partial",    "tile",
+                                      "batch",     "exchange", "entries", "tileEntries"};
   return names[uint32_t(space)];
 }
 

@@ -46,9 +46,10 @@ class HazardCheck {
         translated_(program.translations.size(), false) {}
 
   void run() {
-    for (const Stage& stage : p_.stages) {
-      begin_stage(stage.kind);
-      check_parallel(stage);
+    for (size_t s = 0; s < p_.stages.size(); ++s) {
+      const Stage& stage = p_.stages[s];
+      begin_stage(s);
+      check_parallel(s);
       for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) instruction(i, stage);
       stage_writes_parameters(stage);
     }
@@ -57,11 +58,20 @@ class HazardCheck {
   }
 
  private:
-  // Tile memory is valid during its stage; partial results until the next stage of tiles, which reuses the copies.
-  void begin_stage(StageKind kind) {
+  // Stages of tiles that follow one another are taken tile by tile.
+  bool continues(size_t stage) const {
+    return stage > 0 && is_tiled(p_.stages[stage].kind) && is_tiled(p_.stages[stage - 1].kind);
+  }
+
+  // Tile memory is valid during its stage; that of the entries of a tile's rows also in the stages of tiles that follow, and
+  // partial results until others begin, which reuse the copies.
+  void begin_stage(size_t stage) {
+    const bool begins = !continues(stage), tiles = is_tiled(p_.stages[stage].kind);
     for (size_t i = 0; i < written_.size(); ++i) {
       const Space space = p_.buffers[i].space;
-      if (space == Space::kTile || (space == Space::kPartial && is_tiled(kind))) written_[i].clear();
+      const bool lost = space == Space::kTile || (begins && space == Space::kTileEntries) ||
+                        (begins && tiles && space == Space::kPartial);
+      if (lost) written_[i].clear();
     }
   }
 
@@ -127,7 +137,7 @@ class HazardCheck {
     for (const Operand& operand : ins.operands) {
       const Buffer& buffer = p_.buffer(operand);
       if (is_bag(buffer.dtype)) bags.push_back(sequence_of_[operand.buffer]);
-      if (buffer.space == Space::kEntries) entries.push_back(p_.sequence_of(buffer.name));
+      if (is_of_entries(buffer.space)) entries.push_back(p_.sequence_of(buffer.name));
     }
     const bool known = std::find(bags.begin(), bags.end(), kNoSequence) == bags.end();
     if (!known || bags != entries) refuse("entries are not those of their bag", "");
@@ -142,7 +152,7 @@ class HazardCheck {
     const bool in_pairs = !is_tiled(stage.kind);  // each bag is followed by its entries
     for (const Operand& operand : ins.operands) {
       const Buffer& buffer = p_.buffer(operand);
-      const bool is_entries = buffer.space == Space::kEntries, gives = is_bag(buffer.dtype);
+      const bool is_entries = is_of_entries(buffer.space), gives = is_bag(buffer.dtype);
       if (in_pairs && is_ids(buffer.dtype)) bags = sequence_of_[operand.buffer];
       if (!is_entries && (in_pairs || !gives)) continue;
       const uint32_t sequence = gives ? sequence_of_[operand.buffer] : p_.sequence_of(buffer.name);
@@ -263,38 +273,45 @@ class HazardCheck {
     }
   }
 
+  struct Touch {
+    size_t stage;
+    uint32_t instruction;
+    const Operand* operand;
+    bool written;
+  };
+
   // These may run at the same time, so they must not overlap: the instructions of a fixed stage; the rows of two tiles
-  // (batch space, unless rows coincide); the partials that several instructions of a tile stage accumulate.
-  void check_parallel(const Stage& stage) {
-    struct Touch {
-      uint32_t instruction;
-      const Operand* operand;
-    };
-    std::vector<Touch> all, writes;
+  // (batch space, unless rows coincide), in this stage or in those before it without a barrier; the partials that several
+  // instructions accumulate.
+  void check_parallel(size_t s) {
+    if (!continues(s)) parallel_.clear();
+    const Stage& stage = p_.stages[s];
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
       for (size_t o = 0; o < accesses_[i].size(); ++o) {
-        const Touch touch{i, &p_.instructions[i].operands[o]};
-        if (p_.buffer(*touch.operand).space == Space::kTile) continue;  // each thread has its own
-        all.push_back(touch);
-        if (accesses_[i][o].written) writes.push_back(touch);
-      }
-    }
-    for (const Touch& a : writes) {
-      for (const Touch& b : all) {
-        if (a.instruction == b.instruction || !meets(*a.operand, *b.operand, stage.kind)) continue;
-        where_ = "instructions[" + std::to_string(a.instruction) + "]";
-        refuse("two instructions that may run at the same time touch the same memory",
-               "instructions " + std::to_string(a.instruction) + " and " + std::to_string(b.instruction));
+        const Operand* const operand = &p_.instructions[i].operands[o];
+        if (p_.buffer(*operand).space == Space::kTile) continue;  // each thread has its own
+        const Touch touch{s, i, operand, accesses_[i][o].written};
+        for (const Touch& other : parallel_) check_pair(touch, other);
+        parallel_.push_back(touch);
       }
     }
   }
 
-  bool meets(const Operand& a, const Operand& b, StageKind kind) const {
+  void check_pair(const Touch& a, const Touch& b) {
+    if (a.instruction == b.instruction || !(a.written || b.written)) return;
+    if (!meets(*a.operand, *b.operand, p_.stages[a.stage].kind, a.stage == b.stage)) return;
+    where_ = "instructions[" + std::to_string(a.instruction) + "]";
+    refuse("two instructions that may run at the same time touch the same memory",
+           "instructions " + std::to_string(a.instruction) + " and " + std::to_string(b.instruction));
+  }
+
+  bool meets(const Operand& a, const Operand& b, StageKind kind, bool same_stage) const {
     const Space space = p_.buffer(a).space;
     if (!is_tiled(kind) || space == Space::kPartial) return touch(a, b);
     // Rows of the batch are complete after all of their entries.
-    if (kind == StageKind::kEntries && space == Space::kBatch) return touch(a, b);
-    const bool shared = space == Space::kBatch || space == Space::kEntries;
+    if (same_stage && kind == StageKind::kEntries && space == Space::kBatch) return touch(a, b);
+    // Chunks of entries follow one another in a stage, and in the memory of a tile all of them precede the next stage.
+    const bool shared = space == Space::kBatch || space == Space::kEntries || (same_stage && space == Space::kTileEntries);
     return shared && touch(a, b) && !same_rows(p_.buffer(a), p_.buffer(b));
   }
 
@@ -369,6 +386,7 @@ class HazardCheck {
   std::vector<Route> routes_;
   std::vector<bool> translated_;
   std::vector<Operand> updated_;
+  std::vector<Touch> parallel_;  // of the stages since the last barrier
   std::string where_;
 };
 

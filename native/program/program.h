@@ -10,7 +10,17 @@
 
 namespace pairloom {
 
-enum class Space : uint32_t { kParameter, kScalar, kFixed, kPartial, kTile, kBatch, kExchange, kEntries };
+enum class Space : uint32_t {
+  kParameter,
+  kScalar,
+  kFixed,
+  kPartial,
+  kTile,
+  kBatch,
+  kExchange,
+  kEntries,
+  kTileEntries
+};
 enum class DType : uint32_t { kFp32, kId, kBag, kFp16, kBf16, kId64, kBag64 };
 inline bool is_half(DType dtype) { return dtype == DType::kFp16 || dtype == DType::kBf16; }
 inline bool is_id(DType dtype) { return dtype == DType::kId || dtype == DType::kId64; }     // one per row
@@ -30,9 +40,9 @@ inline bool is_tiled(StageKind kind) { return kind == StageKind::kTile || kind =
 inline bool is_alone(Space space) {
   return space == Space::kParameter || space == Space::kScalar || space == Space::kExchange;
 }
-inline bool is_row(Space space) {
-  return space == Space::kTile || space == Space::kBatch || space == Space::kEntries;
-}
+// A line for each entry of a sequence: in the batch, or in the rows of a tile.
+inline bool is_of_entries(Space space) { return space == Space::kEntries || space == Space::kTileEntries; }
+inline bool is_row(Space space) { return space == Space::kTile || space == Space::kBatch || is_of_entries(space); }
 
 struct Buffer {
   Space space;

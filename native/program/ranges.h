@@ -25,7 +25,7 @@ inline Range view_of(const Operand& operand) { return {operand.offset, operand.o
 
 // True if both buffers are in one arena.
 inline bool same_arena(const Buffer& a, const Buffer& b) {
-  return a.space == b.space && (a.space != Space::kEntries || a.name == b.name);
+  return a.space == b.space && (!is_of_entries(a.space) || a.name == b.name);
 }
 // True if rows of the one buffer are, element by element, rows of the other.
 inline bool same_rows(const Buffer& a, const Buffer& b) { return a.offset == b.offset && a.width == b.width; }

@@ -80,9 +80,9 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   if (word.kind == "batch") return buffer.space == Space::kBatch && f32;
   if (word.kind == "ids") return row && is_id(buffer.dtype);
   if (word.kind == "bag") return row && is_bag(buffer.dtype);
-  const bool of_entries = f32 && buffer.space == Space::kEntries;
-  if (word.kind == "entries") return of_entries;
-  if (word.kind == "entry") return of_entries || (f32 && buffer.space == Space::kTile);
+  const bool lines = f32 && is_of_entries(buffer.space), of_entries = f32 && buffer.space == Space::kEntries;
+  if (word.kind == "entries") return lines;
+  if (word.kind == "entry") return lines || (f32 && buffer.space == Space::kTile);
   if (word.kind == "terms") return of_entries || (f32 && buffer.space == Space::kBatch);
   const bool of_owner = buffer.space == Space::kExchange;
   if (word.kind == "samples") return buffer.space == Space::kBatch && is_ids(buffer.dtype);
@@ -102,7 +102,7 @@ bool kind_fits(const OperandRule& word, const Buffer& buffer) {
   if (word.kind == "partial") return f32 && buffer.space == Space::kPartial;
   if (word.kind == "fixed" || word.kind == "weight" || word.kind == "number") return still;
   if (word.kind == "any") return (row && f32) || still;
-  return word.kind == "loaded" && row && buffer.space != Space::kEntries;
+  return word.kind == "loaded" && row && !is_of_entries(buffer.space);
 }
 
 class DimMatcher {

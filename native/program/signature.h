@@ -11,7 +11,7 @@
 //   loaded     row operand of any dtype                     share      row operand in the batch space, but no bags
 //   occurring, gradient   samples and batch, or what returnRows gives: owned, sums
 //   fetched    rows of a table, in the exchange space
-//   entry[n]   fp32 line per entry of a sequence (tile or entries space); entries[n]: in the entries space
+//   entry[n]   fp32 line per entry of a sequence (tile space, or as entries[n]: of the batch or of a tile's rows)
 //   terms      batch or entries; so may a gradient be
 // Dims: one letter is the product of all dims; several letters name each dim; `~n` is lines of n: any dims, of which
 // the last is n, and the same total size in all `~` operands. Equal letters are equal sizes; `*` is any size; a number

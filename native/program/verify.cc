@@ -55,7 +55,8 @@ uint64_t arena_size(const Program& p, Space space) {
     case Space::kPartial: return p.partial_size;
     case Space::kTile: return p.tile_size;
     case Space::kBatch: return p.batch_size;
-    case Space::kEntries: return kMaxEntryWidth;
+    case Space::kEntries:
+    case Space::kTileEntries: return kMaxEntryWidth;
     default: return kMaxElements;  // bound by the caller
   }
 }
@@ -63,7 +64,7 @@ uint64_t arena_size(const Program& p, Space space) {
 void verify_buffer(const Program& p, size_t index) {
   const Buffer& b = p.buffers[index];
   const std::string where = place("buffers", index);
-  const bool holds_ids = (is_row(b.space) && b.space != Space::kEntries) || b.space == Space::kExchange;
+  const bool holds_ids = (is_row(b.space) && !is_of_entries(b.space)) || b.space == Space::kExchange;
   if (is_ids(b.dtype) && (!holds_ids || b.width != ids_width(b.dtype))) {
     refuse(where, "a buffer of ids or bags has a wrong space or width",
            "space " + std::to_string(uint32_t(b.space)) + ", width " + std::to_string(b.width),
@@ -73,7 +74,7 @@ void verify_buffer(const Program& p, size_t index) {
     refuse(where, "a buffer of 16-bit numbers is in a wrong space", "space " + std::to_string(uint32_t(b.space)),
            "space 0, parameter, or 6, exchange");
   }
-  if (b.space == Space::kEntries && p.sequence_of(b.name) == kNoSequence) {
+  if (is_of_entries(b.space) && p.sequence_of(b.name) == kNoSequence) {
     refuse(where, "a buffer is of a sequence that no input has", b.name, "the sequence of an input");
   }
   if (b.space == Space::kScalar && b.width != 1) {
@@ -189,7 +190,7 @@ void verify_write(const Program& p, const Operand& o, StageKind kind, const std:
   const bool tile_write = is_row(space) || space == Space::kPartial;
   if (tile_write == is_tiled(kind)) return;
   refuse(where, "an output is in a space that this kind of stage does not write",
-         "space " + std::to_string(uint32_t(space)), is_tiled(kind) ? "3, 4, 5 or 7" : "0, 2 or, in exchange stages, 6");
+         "space " + std::to_string(uint32_t(space)), is_tiled(kind) ? "3, 4, 5, 7 or 8" : "0, 2 or, in exchange stages, 6");
 }
 
 void verify_reads(const Program& p, const Operand& o, StageKind kind, const std::string& where, const Rule& rule) {
@@ -205,10 +206,11 @@ void verify_lines(const Program& p, const Operand& o, const Stage& stage, const 
   const Buffer& buffer = p.buffer(o);
   const bool in_entries = stage.kind == StageKind::kEntries;
   if (buffer.space == Space::kBatch && in_entries && rule.entries != Entries::kChunks) {
-    refuse(where, "rows of the batch among entries", "space 5", "space 4 or 7");
+    refuse(where, "rows of the batch among entries", "space 5", "space 4, 7 or 8");
   }
-  if (buffer.space != Space::kEntries) return;
-  const bool fits = in_entries ? p.sequence_of(buffer.name) == stage.sequence : rule.entries == Entries::kSegments;
+  if (!is_of_entries(buffer.space)) return;
+  const bool segments = rule.entries == Entries::kSegments && (is_tiled(stage.kind) || buffer.space == Space::kEntries);
+  const bool fits = in_entries ? p.sequence_of(buffer.name) == stage.sequence : segments;
   if (!fits) refuse(where, "entries in a stage that does not process them", buffer.name, "the sequence of the stage");
 }
 

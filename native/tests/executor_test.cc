@@ -41,6 +41,22 @@ TEST(order_differs_by_epoch_and_reaches_large_rows) {
   CHECK(upper > 400 && upper < 600);
 }
 
+TEST(memory_for_entries_of_a_tile_follows_the_largest_tile) {
+  constexpr size_t kWidth = 48;
+  TileEntries entries(kWidth);
+  uint32_t first = 0;
+  for (uint32_t count : {3200, 0, 10'000, 17, 9'990, 3200, 10'000}) {
+    entries.begin(first, count);
+    for (uint32_t entry : {first, first + count / 2, first + count - 1}) {
+      if (count > 0) *entries.line(32, 16, entry) = float(entry);
+    }
+    if (count > 0) CHECK_EQ(*entries.line(32, 16, first), float(first));
+    first += count;
+  }
+  CHECK(entries.size() >= 10'000 * kWidth);
+  CHECK(entries.size() <= (10'000 * 5 / 4 + 16) * kWidth);
+}
+
 TEST(pool_runs_every_job_once) {
   for (uint32_t threads : {1, 2, 3, 5}) {
     Pool pool(threads);

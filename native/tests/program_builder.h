@@ -56,10 +56,14 @@ class ProgramBuilder {
   Operand batch(std::vector<uint64_t> dims) { return buffer(Space::kBatch, dims); }
   Operand fixed(std::vector<uint64_t> dims) { return buffer(Space::kFixed, dims); }
   Operand partial(std::vector<uint64_t> dims) { return buffer(Space::kPartial, dims); }
-  Operand entries(const std::string& sequence, std::vector<uint64_t> dims) {
-    const Operand view = buffer(Space::kEntries, dims);
+  Operand entries(const std::string& sequence, std::vector<uint64_t> dims, Space space = Space::kEntries) {
+    const Operand view = buffer(space, dims);
     p_.buffers.back().name = sequence;
     return view;
+  }
+  // Puts the buffer of an operand where that of another is.
+  void put_at(const Operand& moved, const Operand& other) {
+    p_.buffers[moved.buffer].offset = p_.buffers[other.buffer].offset;
   }
   Operand scalar() { return buffer(Space::kScalar, {1}); }
 
@@ -85,7 +89,7 @@ class ProgramBuilder {
 
   std::vector<uint8_t> bytes() const {
     ByteWriter w;
-    for (uint32_t word : {0x314d4c50u, 4u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
+    for (uint32_t word : {0x314d4c50u, 5u, 0u, 0u, p_.max_batch, p_.tile_rows, p_.groups, p_.tiles_at_once,
                           uint32_t(p_.buffers.size()), uint32_t(p_.inputs.size()), uint32_t(p_.translations.size()),
                           uint32_t(p_.outputs.size()), uint32_t(p_.instructions.size()), uint32_t(p_.stages.size())}) {
       w.u32(word);
@@ -134,7 +138,7 @@ class ProgramBuilder {
   }
   uint64_t take(Space space, uint64_t width) {
     uint64_t* const arenas[] = {nullptr, nullptr, &p_.fixed_size, &p_.partial_size, &p_.tile_size, &p_.batch_size,
-                                nullptr, &entry_size_};
+                                nullptr, &entry_size_, &tile_entry_size_};
     uint64_t* arena = arenas[uint32_t(space)];
     if (arena == nullptr) return 0;
     const uint32_t rows = space == Space::kTile    ? p_.tile_rows * p_.tiles_at_once
@@ -146,7 +150,7 @@ class ProgramBuilder {
   }
 
   Program p_;
-  uint64_t entry_size_ = 0;
+  uint64_t entry_size_ = 0, tile_entry_size_ = 0;
 };
 
 }  // namespace pairloom::test

@@ -40,6 +40,18 @@ export interface Executable {
   readonly handle: unknown;
 }
 
+/** The memory space of an operand; see docs/design/program-format.md. */
+type Space =
+  | "parameter"
+  | "scalar"
+  | "fixed"
+  | "partial"
+  | "tile"
+  | "batch"
+  | "exchange"
+  | "entries"
+  | "tileEntries";
+
 /** An instruction of the program; see docs/design/program-format.md. */
 export interface Instruction {
   readonly name: string;
@@ -48,7 +60,7 @@ export interface Instruction {
 }
 
 export interface InstructionOperand {
-  readonly space: "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange" | "entries";
+  readonly space: Space;
   readonly dtype: "fp32" | "id" | "ids" | "fp16" | "bf16" | "id64" | "ids64";
   /** Parameters and scalars. */
   readonly name: string;

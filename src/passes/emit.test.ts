@@ -145,7 +145,7 @@ describe("emit", () => {
   const spaceOf = (buffer: number): number => decoded.buffers[buffer].space;
 
   it("writes the header: magic, version, length, checksum of what follows, plan", () => {
-    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 4, bytes: program.bytes.length });
+    expect(decoded.header).toMatchObject({ magic: 0x314d4c50, version: 5, bytes: program.bytes.length });
     expect(decoded.header.crc).toBe(crc32(program.bytes.subarray(88)));
     expect(decoded.header).toMatchObject({ maxBatch: 100, tileRows: 32, groups: 4, tilesAtOnce: 2 });
   });

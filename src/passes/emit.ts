@@ -10,7 +10,7 @@ import { ProgramWriter } from "./program-writer.js";
 import type { Stage, Step } from "./schedule.js";
 
 const MAGIC = 0x314d4c50;
-const VERSION = 4;
+const VERSION = 5;
 const HEADER_BYTES = 88;
 const SPACES: Record<Space, number> = {
   parameter: 0,
@@ -21,6 +21,7 @@ const SPACES: Record<Space, number> = {
   batch: 5,
   exchange: 6,
   entries: 7,
+  tileEntries: 8,
 };
 const DTYPES = { fp32: 0, id: 1, ids: 2, fp16: 3, bf16: 4, id64: 5, ids64: 6 } as const;
 const STAGE_KINDS = { tile: 0, fixed: 1, exchange: 2 } as const;

@@ -9,10 +9,12 @@ export interface Span {
   readonly last: number;
 }
 
-/** When memory is first written and last read, in instructions and in stages. */
+/** When memory is first written and last read, in instructions, in stages, and in times between barriers. */
 export interface Life {
   readonly instructions: Span;
   readonly stages: Span;
+  /** Tile stages that follow one another have no barrier between them: a thread takes a tile through all. */
+  readonly barriers: Span;
 }
 
 /** The lifetime of every root. An output lives beyond the last stage. */
@@ -22,12 +24,14 @@ export function livesOf(
   places: ReadonlyMap<Tensor, Place>,
 ): Map<Tensor, Life> {
   const lives = new Map<Tensor, Life>();
+  const barriers = barriersOf(stages);
   const touch = (tensor: Tensor, instruction: number, stage: number): void => {
     const { root } = places.get(tensor)!;
     const life = lives.get(root);
     lives.set(root, {
       instructions: extend(life?.instructions, instruction),
       stages: extend(life?.stages, stage),
+      barriers: extend(life?.barriers, barriers[stage]),
     });
   };
   let instruction = 0;
@@ -42,6 +46,17 @@ export function livesOf(
     if (executionOf(node) === "source" && !isRow(node.outputs[0])) touch(node.outputs[0], 0, 0);
   }
   return lives;
+}
+
+/** The barriers before each stage, and before the end. */
+function barriersOf(stages: readonly Stage[]): number[] {
+  const barriers = [0];
+  stages.forEach(({ kind, phase }, i) => {
+    const next = stages[i + 1];
+    const together = kind === "tile" && next?.kind === "tile" && next.phase === phase;
+    barriers.push(barriers[i] + (together ? 0 : 1));
+  });
+  return barriers;
 }
 
 function extend(span: Span | undefined, time: number): Span {

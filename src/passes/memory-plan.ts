@@ -15,12 +15,21 @@ import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
 
 /** The memory space of a buffer; see docs/design/program-format.md. */
-export type Space = "parameter" | "scalar" | "fixed" | "partial" | "tile" | "batch" | "exchange" | "entries";
+export type Space =
+  | "parameter"
+  | "scalar"
+  | "fixed"
+  | "partial"
+  | "tile"
+  | "batch"
+  | "exchange"
+  | "entries"
+  | "tileEntries";
 
 export interface Buffer {
   readonly space: Space;
   readonly dtype: DType;
-  /** Elements per row (tile, batch), per entry (entries) or in total. */
+  /** Elements per row (tile, batch), per entry (entries, tileEntries) or in total. */
   readonly width: number;
   readonly offset: number;
   /** Of parameters and scalars; of entries, the sequence's. */
@@ -58,8 +67,9 @@ export interface Plan extends PlanOptions {
 
 /**
  * Assigns a view of a buffer to every tensor. Slices and reshapes are views of their operand. Producers write the parts
- * of a concatenation into it. Row tensors made and used in a single tile stage live in the thread's tile arena, others
- * in the batch arena, or in the arena of their sequence. Tensors that are not live at the same time share memory.
+ * of a concatenation into it. Row tensors made and used in a single tile stage live in the thread's tile arena. So do
+ * entries that several tile stages use, which follow one another: there for all entries of a tile's rows. Others
+ * live in the batch arena, or in the arena of their sequence. Tensors that are not live at the same time share memory.
  */
 export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const stages = schedule(graph);
@@ -68,15 +78,19 @@ export function planMemory(graph: Graph, options: PlanOptions): Plan {
   const roots = rootsBySpace(graph, stages, places, lives);
 
   const stagesOf = (root: Tensor): Span => lives.get(root)!.stages;
+  const barriersOf = (root: Tensor): Span => lives.get(root)!.barriers;
   const instructionsOf = (root: Tensor): Span => lives.get(root)!.instructions;
   const bound = boundBuffers(graph, roots.bound);
   const { maxBatch, tileRows, tilesAtOnce, alignment } = options;
-  const fixed = layOutSpace("fixed", roots.fixed, 1, stagesOf, alignment);
+  const fixed = layOutSpace("fixed", roots.fixed, 1, barriersOf, alignment);
   const tile = layOutSpace("tile", roots.tile, tileRows * tilesAtOnce, instructionsOf, alignment);
-  const batch = layOutSpace("batch", roots.batch, maxBatch, stagesOf, alignment);
+  const batch = layOutSpace("batch", roots.batch, maxBatch, barriersOf, alignment);
   const partial = partialBuffers(graph, [...roots.fixed, ...roots.partial], alignment);
   const received = receivedBuffers(roots.received);
-  const entries = entriesBuffers(roots.entries, stagesOf, alignment);
+  const entries = [
+    ...entriesBuffers("entries", roots.entries, barriersOf, alignment),
+    ...entriesBuffers("tileEntries", roots.tileEntries, stagesOf, alignment),
+  ];
 
   const spaces = [bound, fixed.buffers, tile.buffers, batch.buffers, received, ...entries];
   return {
@@ -99,8 +113,10 @@ interface Roots {
   /** Reductions that only have partial results: another equation folds them. */
   readonly partial: readonly Tensor[];
   readonly received: readonly Tensor[];
-  /** Values of entries that several stages use, or one that processes rows. */
+  /** Values of entries that a whole batch needs at once, as updates of tables do. */
   readonly entries: readonly Tensor[];
+  /** Those that several stages of a tile use, or one that processes rows. */
+  readonly tileEntries: readonly Tensor[];
 }
 
 function rootsBySpace(
@@ -118,6 +134,7 @@ function rootsBySpace(
     partial: [],
     received: [],
     entries: [],
+    tileEntries: [],
   };
   for (const root of new Set([...places.values()].map((place) => place.root))) {
     const { op } = made.get(root)!;
@@ -126,13 +143,14 @@ function rootsBySpace(
       roots.partial.push(root);
       continue;
     }
-    const { first, last } = life.stages;
-    const alone = first === last && op.execution !== "batch" && op.execution !== "exchange";
-    const ofTile = alone && stages[first]?.domain === root.shape[0];
+    const within = ({ first, last }: Span) =>
+      first === last && op.execution !== "batch" && op.execution !== "exchange";
+    const ofTile = within(life.stages) && stages[life.stages.first]?.domain === root.shape[0];
+    const ofBatch = !entriesOf(root) ? "batch" : within(life.barriers) ? "tileEntries" : "entries";
     if (op.receives) roots.received.push(root);
     else if (op.binds === "parameter" || op.binds === "scalar") roots.bound.push(root);
     else if (!isRow(root)) roots.fixed.push(root);
-    else roots[ofTile ? "tile" : entriesOf(root) ? "entries" : "batch"].push(root);
+    else roots[ofTile ? "tile" : ofBatch].push(root);
   }
   return roots;
 }
@@ -155,10 +173,11 @@ function receivedBuffers(roots: readonly Tensor[]): Map<Tensor, Buffer> {
   return new Map(roots.map((root) => [root, bufferOf(root)]));
 }
 
-/** Of each sequence by itself: its arena has as many entries as the batch. Their offsets need no alignment. */
+/** Of each sequence by itself: its arena has as many entries as the batch, or as the rows of a tile. */
 function entriesBuffers(
+  space: "entries" | "tileEntries",
   roots: readonly Tensor[],
-  stagesOf: (root: Tensor) => Span,
+  spanOf: (root: Tensor) => Span,
   alignment: number,
 ): Map<Tensor, Buffer>[] {
   const bySequence = new Map<Entries, Tensor[]>();
@@ -167,7 +186,7 @@ function entriesBuffers(
     bySequence.set(entries, [...(bySequence.get(entries) ?? []), root]);
   }
   return [...bySequence].map(([name, ofSequence]) => {
-    const { buffers } = layOutSpace("entries", ofSequence, 1, stagesOf, alignment);
+    const { buffers } = layOutSpace(space, ofSequence, 1, spanOf, alignment);
     return new Map([...buffers].map(([root, buffer]) => [root, { ...buffer, name }]));
   });
 }
@@ -179,7 +198,7 @@ interface Laid {
 }
 
 function layOutSpace(
-  space: "fixed" | "tile" | "batch" | "entries",
+  space: "fixed" | "tile" | "batch" | "entries" | "tileEntries",
   roots: readonly Tensor[],
   rows: number,
   spanOf: (root: Tensor) => Span,

@@ -3,13 +3,15 @@ import type { Node } from "../graph/op.js";
 import { type Entries, isRow, type Tensor } from "../graph/tensor.js";
 
 /**
- * When an equation runs. Phases follow one another. In each, level 0 processes all tiles of rows, or of the entries of one
- * sequence, and levels 1, 2, … work on fixed tensors, or exchange with other ranks. Phase -1 has only fixed levels, for what
- * does not depend on rows.
+ * When an equation runs. Phases follow one another. In each, level 0 processes all tiles: of rows and of the entries of each
+ * sequence in turns, all of which a tile takes before the next tile. Levels 1, 2, … work on fixed tensors, or exchange with
+ * other ranks. Phase -1 has only fixed levels, for what does not depend on rows.
  */
 export interface Position {
   readonly phase: number;
   readonly level: number;
+  /** Of level 0; 0 in the others. */
+  readonly turn: number;
 }
 
 /** An equation, or the combination of a reduction's partial results. */
@@ -21,27 +23,26 @@ export interface Stage {
   readonly kind: "tile" | "fixed" | "exchange";
   /** Of a tile stage: the rows of the batch, or the entries of a sequence. */
   readonly domain: Domain;
+  /** Tile stages of a phase follow one another. */
+  readonly phase: number;
   readonly steps: readonly Step[];
 }
 
 type Domain = "B" | Entries;
 
-const START: Position = { phase: -1, level: 0 };
+const START: Position = { phase: -1, level: 0, turn: 0 };
 
 /**
  * Divides a graph into stages so that a thread can process a tile of rows in as few stages as possible: only a row
- * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase, and so does
- * the step from rows to entries of a sequence, or back. Row equations run in the phase of their first reader, so that the
- * batch space need not keep their results. In-place updates run after all readers of the old value; updates that share a
+ * equation that needs the result of a fixed stage (a reduction, as in batch normalization) starts a new phase; the step from
+ * rows to entries of a sequence, or back, starts a new turn of the phase. Row equations run with their first reader, so that
+ * no larger memory need keep their results. In-place updates run after all readers of the old value; updates that share a
  * changed operand keep graph order.
  */
 export function schedule(graph: Graph): Stage[] {
   const soonest = place(graph, new Map());
-  return [...place(graph, laterPhases(soonest)).stages.values()].sort(
-    (a, b) =>
-      a.position.phase - b.position.phase ||
-      a.position.level - b.position.level ||
-      STAGE_ORDER[a.kind] - STAGE_ORDER[b.kind],
+  return [...place(graph, laterPositions(soonest)).stages.values()].sort(
+    (a, b) => compare(a.position, b.position) || STAGE_ORDER[a.kind] - STAGE_ORDER[b.kind],
   );
 }
 
@@ -51,17 +52,17 @@ const STAGE_ORDER = { tile: 0, exchange: 1, fixed: 2 };
 interface Timetable {
   readonly nodes: readonly Node[];
   readonly uses: ReadonlyMap<Tensor, readonly Node[]>;
-  /** Phases take turns among them. */
+  /** The turns of a phase are theirs, one after the other and again. */
   readonly domains: readonly Domain[];
-  readonly notBefore: ReadonlyMap<Node, number>;
+  readonly notBefore: ReadonlyMap<Node, Position>;
   /** When a tensor's value can be read. */
   readonly ready: Map<Tensor, Position>;
   readonly positions: Map<Node, Position>;
   readonly stages: Map<string, Stage & { readonly position: Position; readonly steps: Step[] }>;
 }
 
-/** @param notBefore phases of some row equations */
-function place(graph: Graph, notBefore: ReadonlyMap<Node, number>): Timetable {
+/** @param notBefore positions of some row equations */
+function place(graph: Graph, notBefore: ReadonlyMap<Node, Position>): Timetable {
   const timetable: Timetable = {
     nodes: graph.nodes,
     uses: consumers(graph),
@@ -78,21 +79,33 @@ function place(graph: Graph, notBefore: ReadonlyMap<Node, number>): Timetable {
 }
 
 /**
- * The phases of the first readers of row equations that could run in an earlier one. Inputs are loaded as soon as possible, so
- * that a bad one stops the step before anything is updated.
+ * Where the first readers of row equations are that could run sooner. Inputs are loaded as soon as possible, so that a bad one
+ * stops the step before anything is updated.
  */
-function laterPhases({ nodes, uses, domains, positions }: Timetable): Map<Node, number> {
-  const phases = new Map<Node, number>();
-  const phaseOf = (node: Node): number => phases.get(node) ?? positions.get(node)!.phase;
+function laterPositions({ nodes, uses, domains, positions }: Timetable): Map<Node, Position> {
+  const later = new Map<Node, Position>();
+  const positionOf = (node: Node): Position => later.get(node) ?? positions.get(node)!;
   for (const node of [...nodes].reverse()) {
     const { op, outputs } = node;
     if (executionOf(node) !== "rowwise" || op.viewOffset) continue;
-    const readers = outputs.flatMap((output) => readersOf(output, uses));
+    const own = positionOf(node);
+    const readers = outputs.flatMap((output) => readersOf(output, uses)).map(positionOf);
     if (readers.length === 0) continue;
-    const first = Math.min(...readers.map(phaseOf));
-    if (turnOf(first, domains) === turnOf(phaseOf(node), domains)) phases.set(node, first);
+    const first = inTiles(
+      readers.reduce((a, b) => (compare(a, b) < 0 ? a : b)),
+      own,
+      domains,
+    );
+    if (turnOf(first, domains) === turnOf(own, domains)) later.set(node, first);
   }
-  return phases;
+  return later;
+}
+
+/** The first turn of the domain of `own` in the phase of a position, if that is one of a fixed stage of a later phase. */
+function inTiles(position: Position, own: Position, domains: readonly Domain[]): Position {
+  if (position.level === 0) return position;
+  if (position.phase === own.phase) return own;
+  return { phase: position.phase, level: 0, turn: turnOf(own, domains) };
 }
 
 /** Places an equation that changes no operand. Views and bound memory have no step. */
@@ -100,7 +113,7 @@ function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
   const position = runsInTiles(node) ? rowPosition(node, timetable) : commonPosition(node, timetable);
   const combines = executionOf(node) === "reduces" && !isFoldedLater(node, timetable.uses);
-  const done = combines ? { phase: position.phase, level: 1 } : readyPosition(node, ready, position);
+  const done = combines ? next(position) : readyPosition(node, ready, position);
   positions.set(node, position);
   for (const output of node.outputs) ready.set(output, done);
   if (isBound(node) || node.op.viewOffset) return;
@@ -132,9 +145,10 @@ function placeUpdates(updates: readonly Node[], timetable: Timetable): void {
 function addStep({ stages, domains }: Timetable, position: Position, step: Step): void {
   const exchanges = step.kind === "node" && step.node.op.execution === "exchange";
   const kind = position.level === 0 ? "tile" : exchanges ? "exchange" : "fixed";
-  const key = `${position.phase}.${position.level}.${kind}`;
-  const domain = domains[turnOf(position.phase, domains)];
-  const stage = stages.get(key) ?? { kind, domain, position, steps: [] };
+  const { phase, level, turn } = position;
+  const key = `${phase}.${level}.${turn}.${kind}`;
+  const domain = domains[turnOf(position, domains)];
+  const stage = stages.get(key) ?? { kind, domain, phase, position, steps: [] };
   stage.steps.push(step);
   stages.set(key, stage);
 }
@@ -157,24 +171,28 @@ function readersOf(tensor: Tensor, uses: ReadonlyMap<Tensor, readonly Node[]>): 
 }
 
 /**
- * A row equation waits for the phase of its rows. It also waits for the phase after a fixed stage that makes an
- * operand: a fixed tensor, or rows that depend on the whole batch. What phases of other domains make, it finds in a later
+ * A row equation waits for the turn of its rows. It also waits for the phase after a fixed stage that makes an
+ * operand: a fixed tensor, or rows that depend on the whole batch. What turns of other domains make, it finds in a later
  * one of its own, and so rows that are complete after all tiles of their entries.
  */
 function rowPosition(node: Node, { ready, domains, notBefore }: Timetable): Position {
-  const phases = node.inputs.map((input) => {
+  const waits = node.inputs.map((input): Position => {
     const position = ready.get(input)!;
-    const inTiles = position.level === 0 && input.shape[0] === domains[turnOf(position.phase, domains)];
-    return position === START || inTiles ? position.phase : position.phase + 1;
+    if (position === START) return FIRST;
+    if (position.level > 0) return { phase: position.phase + 1, level: 0, turn: 0 };
+    const same = input.shape[0] === domains[turnOf(position, domains)];
+    return same ? position : { ...position, turn: position.turn + 1 };
   });
-  const phase = Math.max(notBefore.get(node) ?? 0, ...phases);
-  const wait = domains.indexOf(domainOf(node)) - turnOf(phase, domains);
-  return { phase: phase + (wait < 0 ? wait + domains.length : wait), level: 0 };
+  const { phase, turn } = waits.reduce(later, notBefore.get(node) ?? FIRST);
+  const wait = domains.indexOf(domainOf(node)) - (turn % domains.length);
+  return { phase, level: 0, turn: turn + (wait < 0 ? wait + domains.length : wait) };
 }
 
-/** The domain whose turn a phase is, by its index. */
-function turnOf(phase: number, domains: readonly Domain[]): number {
-  return Math.max(0, phase) % domains.length;
+const FIRST: Position = { phase: 0, level: 0, turn: 0 };
+
+/** The domain whose turn a position is, by its index. */
+function turnOf({ turn }: Position, domains: readonly Domain[]): number {
+  return turn % domains.length;
 }
 
 /** A fixed equation runs one level after its latest operand. */
@@ -197,9 +215,13 @@ function readyPosition(node: Node, ready: Map<Tensor, Position>, position: Posit
 }
 
 function next({ phase, level }: Position): Position {
-  return { phase, level: level + 1 };
+  return { phase, level: level + 1, turn: 0 };
 }
 
 function later(a: Position, b: Position): Position {
-  return a.phase > b.phase || (a.phase === b.phase && a.level >= b.level) ? a : b;
+  return compare(a, b) >= 0 ? a : b;
+}
+
+function compare(a: Position, b: Position): number {
+  return a.phase - b.phase || a.level - b.level || a.turn - b.turn;
 }

@@ -247,14 +247,16 @@ export class CostModel {
     return FP32 * (floats + this.entryFloats(program));
   }
 
-  /** Values of the entries of sequences. The executor has room for more than the longest batch had. */
-  private entryFloats({ buffers, maxBatch }: Plan): number {
-    const widths = new Map<string, number>();
-    for (const { space, name, offset, width } of buffers) {
-      if (space === "entries") widths.set(name, Math.max(widths.get(name) ?? 0, offset + width));
-    }
-    const entries = ([name, width]: [string, number]) => width * this.entriesIn(name);
-    return sum([...widths].map(entries)) * ENTRIES_ROOM * (maxBatch / this.demand.batch);
+  /**
+   * Values of the entries of sequences: of the batch, and of the rows of a tile for each thread. The executor has room for more
+   * than the longest batch or tile had.
+   */
+  private entryFloats(plan: Plan): number {
+    const { batch, ranks } = this.demand;
+    const tiles = (plan.tileRows * this.machine.threads) / (batch / ranks);
+    const floats = (space: "entries" | "tileEntries"): number =>
+      sum([...entryWidths(plan, space)].map(([name, width]) => width * this.entriesIn(name)));
+    return ENTRIES_ROOM * (floats("entries") * (plan.maxBatch / batch) + floats("tileEntries") * tiles);
   }
 
   /** In a rank's share of the batch; a guess where nobody has counted them: one for each row. */
@@ -333,4 +335,13 @@ export function added(a: Spending, b: Spending): Spending {
   const parts = <T extends Seconds | Bytes>(x: T, y: T): T =>
     Object.fromEntries(Object.entries(x).map(([key, value]) => [key, value + y[key as keyof T]])) as T;
   return { seconds: parts(a.seconds, b.seconds), bytes: parts(a.bytes, b.bytes), disk: a.disk + b.disk };
+}
+
+/** Floats of an entry in all buffers of a space, by sequence. */
+function entryWidths({ buffers }: Plan, of: "entries" | "tileEntries"): Map<string, number> {
+  const widths = new Map<string, number>();
+  for (const { space, name, offset, width } of buffers) {
+    if (space === of) widths.set(name, Math.max(widths.get(name) ?? 0, offset + width));
+  }
+  return widths;
 }

@@ -161,7 +161,11 @@ function shapeOf({ space, dtype, dims }: InstructionOperand, rows: number): read
 }
 
 function hasLines(space: InstructionOperand["space"]): boolean {
-  return space === "tile" || space === "batch" || space === "entries";
+  return space === "tile" || space === "batch" || isOfEntries(space);
+}
+
+function isOfEntries(space: InstructionOperand["space"]): boolean {
+  return space === "entries" || space === "tileEntries";
 }
 
 /** Operations per second at the instruction's precision, which is its last attribute if it has one. */
@@ -181,7 +185,7 @@ function leastTime({ flops, memoryBytes, cacheBytes }: Work, peak: number, ceili
 function shapesOf({ operands }: Instruction): string {
   const texts = operands.map(({ space, dtype, dims }) => {
     if (isId(dtype) || isBag(dtype)) return dtype;
-    return `${dtype === "fp32" ? "" : dtype}[${[...(hasLines(space) ? [space === "entries" ? "L" : "B"] : []), ...dims].join(",")}]`;
+    return `${dtype === "fp32" ? "" : dtype}[${[...(hasLines(space) ? [isOfEntries(space) ? "L" : "B"] : []), ...dims].join(",")}]`;
   });
   const runs: { text: string; count: number }[] = [];
   for (const text of texts) {

@@ -45,7 +45,7 @@ struct Head {
 
   uint32_t size(const View& view) const { return uint32_t(view.size) / heads; }
   Rows columns(const View& view) const {
-    const Rows entries = t.step.entries_of(view, row);
+    const Rows entries = t.entries_of(view, row);
     return {entries.data + size_t{head} * size(view), entries.stride};
   }
   Matrix copy(const View& view, Room& room) const {

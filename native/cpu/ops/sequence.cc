@@ -119,7 +119,7 @@ void repeat_rows(const BoundInstruction& i, Tile& t) {
 
 // The values of a row's entries side by side: where they are, or copied to `room`.
 const float* line_of(const Tile& t, const View& view, uint32_t row, float* room) {
-  const Rows entries = t.step.entries_of(view, row);
+  const Rows entries = t.entries_of(view, row);
   const uint32_t count = t.step.count_of(view, row);
   if (entries.stride == 1) return entries.data;
   for (uint32_t e = 0; e < count; ++e) room[e] = *entries.row(e);
@@ -137,7 +137,7 @@ void each_line(const BoundInstruction& i, const Tile& t, const Line& line) {
     if (room.size() < (kInputs + 1) * size_t{count}) room.resize((kInputs + 1) * size_t{count});
     const float* inputs[kInputs];
     for (size_t x = 0; x < kInputs; ++x) inputs[x] = line_of(t, i.views[x], row, room.data() + (x + 1) * count);
-    const Rows to = t.step.entries_of(out, row);
+    const Rows to = t.entries_of(out, row);
     float* const result = to.stride == 1 ? to.data : room.data();
     line(inputs, result, count);
     for (uint32_t e = 0; to.stride > 1 && e < count; ++e) *to.row(e) = result[e];
@@ -161,7 +161,7 @@ template <class Visit>
 void each_row(const Tile& t, const View& view, const Visit& visit) {
   for (uint32_t r = 0; r < t.rows; ++r) {
     const uint32_t row = t.first + r;
-    visit(r, t.step.entries_of(view, row), t.step.count_of(view, row));
+    visit(r, t.entries_of(view, row), t.step.count_of(view, row));
   }
 }
 
@@ -182,7 +182,7 @@ void segment_max_grad(const BoundInstruction& i, Tile& t) {
   const auto& v = i.views;
   const ConstRows dy = t.in(v[0]), y = t.in(v[1]);
   each_row(t, v[2], [&](uint32_t r, Rows x, uint32_t count) {
-    const Rows dx = t.step.entries_of(v[4], t.first + r);
+    const Rows dx = t.entries_of(v[4], t.first + r);
     for (uint32_t e = 0; e < count; ++e) std::fill_n(dx.row(e), v[4].size, 0.0f);
     for (size_t d = 0; d < v[4].size; ++d) {
       uint32_t e = 0;
@@ -277,7 +277,7 @@ void pool_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[3].size;
   each_row(t, v[3], [&](uint32_t r, Rows out, uint32_t length) {
     const uint32_t row = t.first + r;
-    const Rows x = t.step.entries_of(v[0], row);
+    const Rows x = t.entries_of(v[0], row);
     for (uint32_t e = 0; e < length; ++e) std::fill_n(out.row(e), n, 0.0f);
     each_within(v[1], row, length,
                 [&](uint32_t e, uint32_t place) { t.kernels.accumulate(out.row(place), x.row(e), n, 1.0f); });
@@ -294,7 +294,7 @@ void spread_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[3].size;
   each_row(t, v[0], [&](uint32_t r, Rows y, uint32_t length) {
     const uint32_t row = t.first + r;
-    const Rows out = t.step.entries_of(v[3], row);
+    const Rows out = t.entries_of(v[3], row);
     const uint32_t count = t.step.count_of(v[3], row);
     for (uint32_t e = 0; e < count; ++e) std::fill_n(out.row(e), n, 0.0f);
     const std::vector<float>& counts = counts_within(t, v[2], row, length);
@@ -321,7 +321,7 @@ void concat_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[5].size;
   each_row(t, v[5], [&](uint32_t r, Rows out, uint32_t joined) {
     const uint32_t row = t.first + r;
-    const Rows from[] = {t.step.entries_of(v[0], row), t.step.entries_of(v[2], row)};
+    const Rows from[] = {t.entries_of(v[0], row), t.entries_of(v[2], row)};
     const uint32_t left = t.step.count_of(v[0], row), right = t.step.count_of(v[2], row);
     for (uint32_t e = left + right; e < joined; ++e) std::fill_n(out.row(e), n, 0.0f);
     each_joined(left, right, joined, i.attribute(0), [&](bool is_right, uint32_t e, uint32_t place) {
@@ -335,7 +335,7 @@ void split_entries(const BoundInstruction& i, Tile& t) {
   const size_t n = v[0].size;
   each_row(t, v[0], [&](uint32_t r, Rows x, uint32_t joined) {
     const uint32_t row = t.first + r;
-    const Rows to[] = {t.step.entries_of(v[4], row), t.step.entries_of(v[5], row)};
+    const Rows to[] = {t.entries_of(v[4], row), t.entries_of(v[5], row)};
     const uint32_t left = t.step.count_of(v[4], row), right = t.step.count_of(v[5], row);
     for (uint32_t e = 0; left + right > joined && e < left; ++e) std::fill_n(to[0].row(e), n, 0.0f);
     for (uint32_t e = 0; left + right > joined && e < right; ++e) std::fill_n(to[1].row(e), n, 0.0f);

@@ -184,6 +184,51 @@ TEST(verifier_refuses_entries_of_other_bags_and_stages) {
                 "rows of the batch among entries");
 }
 
+TEST(verifier_keeps_the_entries_of_a_tile_until_the_next_barrier) {
+  const auto refusal_of_scores = [](StageKind between, bool same_memory) {
+    return refusal_of_sequence([&](auto& b, const auto& p) {
+      const Operand scores = b.entries("history", {1}, Space::kTileEntries);
+      const Operand other = b.entries("history", {1}, Space::kTileEntries);
+      b.stage(StageKind::kEntries, 0);
+      b.add(Opcode::kScale, {p.scores, scores}, {2});
+      b.stage(between);
+      if (between == StageKind::kFixed) b.add(Opcode::kConstant, {b.fixed({1})}, {1});
+      else b.add(Opcode::kSegmentSoftmax, {scores, p.bag, same_memory ? scores : other});
+      b.stage(StageKind::kEntries, 0);
+      b.add(Opcode::kScale, {scores, b.tile({1})}, {2});
+    });
+  };
+  CHECK_EQ(refusal_of_scores(StageKind::kTile, false), "");
+  CHECK_REFUSED(refusal_of_scores(StageKind::kTile, true), "shares memory with another operand");
+  CHECK_REFUSED(refusal_of_scores(StageKind::kFixed, false), "has not written");
+  CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
+                  const Operand grad = b.entries("history", {1}, Space::kTileEntries);
+                  b.stage(StageKind::kEntries, 0);
+                  b.add(Opcode::kScale, {p.scores, grad}, {2});
+                  b.stage(StageKind::kFixed);
+                  b.add(Opcode::kTableSgd, {b.parameter({5, 1}), b.scalar(), p.bag, grad}, {0, 0, 0, 0, 0, 0});
+                }),
+                "breaks the operation's rule");
+}
+
+TEST(verifier_refuses_rows_of_two_stages_without_a_barrier_in_the_same_memory) {
+  const auto refusal_of_rows = [](StageKind between) {
+    return refusal_of_sequence([&](auto& b, const auto& p) {
+      const Operand one = b.batch({1}), wide = b.batch({3});
+      b.put_at(one, wide);
+      b.stage(StageKind::kTile);
+      b.add(Opcode::kConstantRows, {one}, {1});
+      b.stage(between, 0);
+      if (between == StageKind::kFixed) b.add(Opcode::kConstant, {b.fixed({1})}, {1});
+      else b.add(Opcode::kScale, {p.scores, b.tile({1})}, {2});
+      b.stage(StageKind::kTile);
+      b.add(Opcode::kConstantRows, {wide}, {1});
+    });
+  };
+  CHECK_REFUSED(refusal_of_rows(StageKind::kEntries), "may run at the same time");
+  CHECK_EQ(refusal_of_rows(StageKind::kFixed), "");
+}
+
 TEST(verifier_refuses_sums_that_are_read_before_all_entries_are_added) {
   CHECK_REFUSED(refusal_of_sequence([](auto& b, const auto& p) {
                   b.add(Opcode::kRepeatRows, {p.sums, p.bag, b.tile({1})}, {0});
