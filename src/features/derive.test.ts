@@ -205,6 +205,19 @@ it("tokenize splits text into words of a vocabulary", () => {
   expect(numbers(words, rows)).toEqual([[3, 1, 2, 0, 3], [], []]);
 });
 
+it("tokenize stops at a pattern that would take years", () => {
+  const feature = {
+    kind: "tokenize",
+    name: "x",
+    input: "text",
+    tokenizer: { pattern: "(a+)+b" },
+    vocabulary: ["b"],
+  };
+  expect(() => numbers(feature as never, [{ text: "a".repeat(60) }])).toThrow(
+    /too long to split a text[^]*\(a\+\)\+b/,
+  );
+}, 20_000);
+
 it("tokenize normalizes a text by the steps given, in their order", () => {
   const vocabulary = ["abc", "鞋", "子", "1"];
   const feature = { kind: "tokenize", name: "x", input: "text", vocabulary } as const;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
+import { withinTime } from "../untrusted.js";
 
 /**
  * Subword tokenizers: BPE, WordPiece and Unigram models from a Hugging Face `tokenizer.json`, with their normalizer and
@@ -85,8 +86,15 @@ function checkDefinition(definition: unknown): asserts definition is TokenizerDe
 function tryOut(definition: TokenizerDefinition): void {
   const gap = tokensOf(definition).findIndex(([token, id], i) => typeof token !== "string" || id !== i);
   if (gap >= 0) throw new TypeError(`no token has the id ${gap}`);
-  compileTokenizer(definition)(TRIED);
+  const tokenize = compileTokenizer(definition);
+  withinTime(
+    MOST_MILLISECONDS,
+    () => tokenize(TRIED),
+    () => new TypeError("its regular expressions take too long to split a short text"),
+  );
 }
+
+const MOST_MILLISECONDS = 5000;
 
 /** Words, digits, signs and characters of several bytes. */
 const TRIED = "The cat's 12 toys, caf\u00e9 \u6f22\u5b57 \u{1f600}\n";

@@ -51,6 +51,28 @@ it("bytes that are not UTF-8 are refused, also as escapes", () => {
   expect(dataConfig(text("\\\\xff"), "p.config").texts("label_fields")).toEqual(["\\xff"]);
 });
 
+it("escapes are those of Python's protobuf", () => {
+  const read = (written: string) =>
+    dataConfig(`data_config { label_fields: "${written}" }`, "p.config").texts("label_fields")[0];
+  // What google.protobuf.text_format of Python reads, version 7.
+  const meant: Record<string, string> = {
+    "a\\.b": "a\\.b",
+    "a\\?b": "a\\?b",
+    "a\\X41b": "a\\X41b",
+    "a\\x41b": "aAb",
+    "a\\x4": "a\x04",
+    "\\d+\\w": "\\d+\\w",
+    "\\e\\8": "\\e\\8",
+    "\\1234": "S4",
+    "\\\\.": "\\.",
+    "\\\\\\.": "\\\\.",
+    "\\u0041\\U0001f600": "A\u{1f600}",
+  };
+  for (const [written, text] of Object.entries(meant)) expect(read(written)).toBe(text);
+  for (const wrong of ["\\xg", "\\u12", "\\400", "\\N{BULLET}"])
+    expect(() => read(wrong)).toThrow(/the value has another type/);
+});
+
 it("a regular expression that would take years is refused", () => {
   const text = `train_input_path: "d.csv"
 train_config { num_epochs: 1 sparse_optimizer { adagrad_optimizer { lr: 0.1 } } dense_optimizer { adam_optimizer { lr: 0.1 }

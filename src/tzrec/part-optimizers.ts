@@ -1,10 +1,10 @@
-import { runInNewContext } from "node:vm";
 import type { Config } from "../config/config.js";
 import { type FeatureConfig, plainOf } from "../features/schema/features.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
 import { inferenceGraph, parametersOf } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import type { TrainInput } from "../train/train-config.js";
+import { withinTime } from "../untrusted.js";
 import type { ImportedModel } from "./map-models.js";
 import { denseOptimizer, type MappedDense } from "./map-optimizers.js";
 import type { Section } from "./section.js";
@@ -61,20 +61,16 @@ export function overridesOf(parts: readonly PartOptimizer[], config: Config, gro
 /** A sound pattern takes less than a millisecond for all names. */
 const MOST_MILLISECONDS = 500;
 
-/** The names that the pattern matches. A pattern such as `(.+)+X` would take years for one. @throws ImportError */
+/** The names that the pattern matches. @throws ImportError */
 function matching({ section, pattern }: PartOptimizer, names: readonly string[]): string[] {
-  try {
-    const given = { names, pattern };
-    return runInNewContext("names.filter((name) => pattern.test(name))", given, {
-      timeout: MOST_MILLISECONDS,
-    });
-  } catch {
-    throw section.error("regex_pattern", {
+  const match = () => names.filter((name) => pattern.test(name));
+  return withinTime(MOST_MILLISECONDS, match, () =>
+    section.error("regex_pattern", {
       what: "this regular expression takes too long",
       expected: `one that is compared with the names of all weights in ${MOST_MILLISECONDS} ms`,
       next: "Rewrite it without repetitions of what is repeated or has alternatives, such as (a+)+.",
-    });
-  }
+    }),
+  );
 }
 
 /** The dense weights of the model, and their names in TorchEasyRec. */

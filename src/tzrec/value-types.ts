@@ -11,7 +11,7 @@ interface ValueType {
 const text: ValueType = {
   // Pieces in quotes are one text.
   pattern:
-    /^(?:\s*(?:#.*\n)*(["'])(?:(?!\1)[^\\]|\\(?:[abfnrtv\\'"?]|[0-7]{1,3}|[xX][\da-fA-F]{1,2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}))*\1)+$/,
+    /^(?:\s*(?:#.*\n)*(["'])(?:(?!\1)[^\\]|\\(?:[abfnrtv\\'"]|(?![4-7][0-7]{2})[0-7]{1,3}|x[\da-fA-F]{1,2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}))*\1)+$/,
   name: "a text in quotes, with escapes such as \\n and \\x1d",
 };
 const boolean: ValueType = { pattern: /^(true|false|t|f|True|False|0|1)$/, name: "true or false" };
@@ -56,13 +56,21 @@ function isUnicode(quoted: string): boolean {
   return isUtf8(Buffer.from(meant, "latin1"));
 }
 
-/** Integers that the parser reads only as decimals: those of an enum in hexadecimal, and -0 of an unsigned type. */
+/**
+ * The value as the parser reads it. It reads integers of an enum in hexadecimal, and -0 of an unsigned type, only as decimals. Python's
+ * protobuf, which TorchEasyRec uses, leaves a backslash before any other character as it is, as in regular expressions: `"\\."`.
+ */
 export function asRead(field: DescField, value: string): string {
+  if (field.scalar === ScalarType.STRING)
+    return value.replaceAll(/\\./gs, (pair) => (KNOWN_ESCAPE.test(pair) ? pair : `\\${pair}`));
   const isOther = field.enum
     ? /^0x[\da-f]+$/i.test(value)
     : value === "-0" && TYPES[field.scalar!] === natural;
   return isOther ? String(Number(value) || 0) : value;
 }
+
+/** Also the one of a name, which Python refuses in protobuf texts. */
+const KNOWN_ESCAPE = /[abfnrtv\\'"0-7xuUN]$/;
 
 /**
  * What is wrong with the value of a field, if anything.
@@ -76,10 +84,11 @@ export function whyWrongValue(field: DescField, value: string | undefined): Erro
     ? { pattern: wordOf(field.enum.values), name: field.enum.values.map(({ name }) => name).join(", ") }
     : TYPES[field.scalar!];
   if (!type) return undefined;
-  if (value !== undefined && type.pattern.test(field.enum ? asRead(field, value) : value)) {
-    if (!isInRange(field.scalar, value))
+  const read = value === undefined ? undefined : asRead(field, value);
+  if (read !== undefined && type.pattern.test(read)) {
+    if (!isInRange(field.scalar, read))
       return { what: "the integer is too large for this setting", got, next: FIX };
-    if (type === text && !isUnicode(value))
+    if (type === text && !isUnicode(read))
       return { what: "the bytes of the text are not UTF-8", got, next: FIX };
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { CheckpointError, messageOf } from "../../errors.js";
-import { type Input, inputOf } from "../inputs.js";
+import { CheckpointError, DataError, messageOf } from "../../errors.js";
+import { withinTime } from "../../untrusted.js";
+import { type Input, type InputValue, inputOf } from "../inputs.js";
 import { type Operator, rowwise } from "../operator.js";
 import { idsOutput, inputSource, refineIds } from "../schema/derived-fields.js";
 import { featureName, text } from "../schema/feature-fields.js";
@@ -83,7 +84,33 @@ function derive({ input, tokenizer, normalizeText }: z.output<typeof schema>): T
 function compile({ split, normalize }: Tokenize, { tokenizers = {} }: Learned): Operator {
   const apply = compileTextSteps(normalize);
   const tokens = compileSplit(split, tokenizers);
-  return rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));
+  const ofRows = rowwise((text) => (text === undefined ? undefined : tokens(apply(text as string))));
+  return (inputs, rows) =>
+    withinTime(
+      mostMilliseconds(inputs[0]),
+      () => ofRows(inputs, rows),
+      () => tooSlow(split, normalize),
+    );
+}
+
+/** Far more than patterns and tokenizers take, also on a slow machine. */
+function mostMilliseconds(texts: readonly InputValue[]): number {
+  const characters = texts.reduce<number>((sum, text) => sum + ((text as string)?.length ?? 0), 0);
+  return 5000 + Math.ceil(0.02 * characters);
+}
+
+function tooSlow(split: Tokenize["split"], normalize: readonly TextStep[]): DataError {
+  const patterns = normalize.flatMap((step) => (typeof step === "string" ? [] : [step.remove]));
+  if ("pattern" in split) patterns.unshift(split.pattern);
+  return new DataError({
+    what: "it takes too long to split a text",
+    where: "tokenizer",
+    got: ["file" in split ? split.file : "", ...patterns.map((each) => `/${each}/`)]
+      .filter(Boolean)
+      .join(", "),
+    expected: "regular expressions whose time follows the length of the text",
+    next: "Rewrite them without repetitions of what is repeated or has alternatives, such as (a+)+, and train again.",
+  });
 }
 
 function compileSplit(split: Tokenize["split"], tokenizers: Tokenizers): (text: string) => readonly string[] {
