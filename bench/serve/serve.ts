@@ -56,7 +56,7 @@ function figureOf(title: string, measure: (folder: string, seconds: number) => M
       try {
         const lines = new Map<string, Line[]>();
         for (let round = 1; round <= rounds; round++)
-          for await (const [name, line] of measure(folder, seconds)) {
+          for await (const [name, line] of measure(join(folder, String(round)), seconds)) {
             lines.set(name, [...(lines.get(name) ?? []), line]);
             console.error(`round ${round} of ${rounds}: ${name}`);
           }

@@ -214,7 +214,7 @@ it("tokenize stops at a pattern that would take years", () => {
     vocabulary: ["b"],
   };
   expect(() => numbers(feature as never, [{ text: "a".repeat(60) }])).toThrow(
-    /too long to split a text[^]*\(a\+\)\+b/,
+    /too long to split a text.*\(a\+\)\+b/s,
   );
 }, 20_000);
 
