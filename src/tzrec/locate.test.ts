@@ -120,7 +120,7 @@ it.each([
   ["batch_size: 32", "batch_size: [32]"],
   ['delimiter: ";"', 'delimiter: ""'],
   ['label_fields: "label"', 'label_fields: ""'],
-  ['label_fields: "label"', String.raw`label_fields: "la\qbel"`],
+  ['label_fields: "label"', String.raw`label_fields: "la\xqbel"`],
   ["hash_bucket_size: 10", "hash_bucket_size: 0"],
   ["embedding_dim: 6", "embedding_dim: 100000000"],
   ['pooling: "sum"', 'pooling: "max"'],
