@@ -77,12 +77,22 @@ async function conversionsOf(
     const known = declared.get(name) ?? trained(name);
     const isDeclared = declared.has(name);
     if (isDeclared && isNested(known!)) return { name, from: known!, to: known! };
-    const isNumber = (want(name) ?? "text") !== "text";
     const to = known ?? settledType(type, settled.get(name)?.type) ?? own;
-    const isText = isTime(to) || (known === "DOUBLE" && !isNumber);
-    return { name, from: readType(own, to, isText), to, shown: type, want: want(name), isDeclared };
+    const isText = isTime(to) || (known === "DOUBLE" && !isNumeric(want(name)));
+    const isMixed = to === "VARCHAR" && /^(JSON|DOUBLE)$/.test(type) && !isNumeric(want(name));
+    return {
+      name,
+      from: isMixed ? "JSON" : readType(own, to, isText),
+      to,
+      shown: type,
+      want: want(name),
+      isDeclared,
+    };
   });
 }
+
+/** Features of numbers parse the texts of numbers themselves. */
+const isNumeric = (want: Want | undefined) => want !== undefined && want !== "text";
 
 /** What the values of a column settle: those of a column of JSON only whether there are any. */
 function settledType(detected: string, type: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { canonicalSql, wrongTypeSql } from "../../features/canonical.js";
+import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import { listTextSql } from "../../features/list-text.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
@@ -19,6 +19,16 @@ export function jsonCanonicalSql(value: string): string {
   const fraction = canonicalSql(`CAST(${text} AS DOUBLE)`, "DOUBLE");
   return `CASE WHEN json_type(${value}) IN ('ARRAY', 'OBJECT') THEN ${wrongTypeSql()}
     WHEN ${isA(value, "DOUBLE")} AND NOT regexp_full_match(${text}, '-?[0-9]+') THEN ${fraction} ELSE ${text} END`;
+}
+
+/**
+ * A JSON value as a text for SQL: numbers have their canonical texts, so that 7.0 is 7 in every column; lists and objects stay JSON.
+ * @param isId false for a column that only SQL reads: it may compute with numbers that are no exact ids
+ */
+export function jsonSqlText(value: string, isId: boolean): string {
+  const [text, canonical] = [jsonText(value), jsonCanonicalSql(value)];
+  const isKept = isId ? "" : ` AND NOT coalesce(${isRefusedSql(canonical)}, false)`;
+  return `CASE WHEN ${isA(value, "DOUBLE")}${isKept} THEN ${canonical} ELSE ${text} END`;
 }
 
 /** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */

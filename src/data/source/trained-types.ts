@@ -6,6 +6,7 @@ import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import type { Want } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { jsonSqlText } from "./json-value.js";
 import { FILE_COLUMN } from "./relation.js";
 import { familyOf, sharedType } from "./shared-type.js";
 
@@ -63,11 +64,13 @@ export const convertedSql = (conversion: Conversion) => converted(conversion).sq
 export const textsAs = (conversion: Omit<Conversion, "from">): Converted =>
   converted({ ...conversion, from: "VARCHAR" });
 
-function converted({ name, from, to, want = "text" }: Conversion): Converted {
+function converted(conversion: Conversion): Converted {
+  const { name, from, to, want = "text" } = conversion;
   const column = quoteName(name);
   if (from === to) return { sql: column };
   if (from === NO_TYPE) return { sql: `CAST(NULL AS ${to})` };
   if (from === "VARCHAR") return convertedText(column, to, want);
+  if (from === "JSON" && to === "VARCHAR") return { sql: jsonSqlText(column, conversion.want === "text") };
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
   const shared = sharedType(from, to);

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { IdColumn } from "../../columns/columns.js";
+import { packRows } from "../../features/encoder.js";
+import { featuresSchema } from "../../features/schema/features.js";
+import { dataSchema, sourceSchema } from "../data-config.js";
+import { prepareData } from "../prepare.js";
+import { scanSource } from "./scan.js";
+
+/** A JSON column of several types has the same ids whether SQL names it or not, in training, in later files and in requests. */
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pairloom-mixed-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const VALUES = ["7.0", '"a"', "7", '"7.0"', "1e3", "1E2", "-0.0", "1.50", "true", "null"];
+const MIXED = VALUES.map((x, i) => `{"x":${x},"y":${i % 2},"k":${i}}`).join("\n");
+const features = featuresSchema.parse([{ kind: "id", name: "x", column: "x", hash: 1000003 }]);
+
+const idsOf = (column: unknown, rows: number) => {
+  const { data, offset, stride } = column as IdColumn;
+  return Array.from({ length: rows }, (_, r) => Number(data[offset + r * stride]));
+};
+
+it.each<[string, object]>([
+  ["no sql", { train: {} }],
+  ["a column named in sql", { train: { sql: "SELECT x, y FROM source" } }],
+  ["all columns in sql", { train: { sql: "SELECT *, y * 2 AS z FROM source" } }],
+  ["a predicate", { source: {}, split: { train: "x IS DISTINCT FROM 'b'" } }],
+  [
+    "a joined file",
+    { train: { sql: "SELECT m.x, s.y FROM source s JOIN read_json('FILE') m USING (k) ORDER BY k" } },
+  ],
+])("with %s", async (_, sections) => {
+  const file = join(folder, "mixed.jsonl");
+  writeFileSync(file, MIXED);
+  const text = JSON.stringify(sections).replace("FILE", file);
+  const { train, source, ...others } = JSON.parse(text);
+  const from = {
+    ...(train && { train: { path: file, ...train } }),
+    ...(source && { source: { path: file } }),
+  };
+  const data = dataSchema.parse({ label: "y", cacheDir: join(folder, "cache"), ...from, ...others });
+  const { features: fitted, splits } = await prepareData({ data, features });
+  const requests = packRows(
+    fitted,
+    VALUES.map((x) => ({ x: JSON.parse(x) })),
+  );
+  const expected = idsOf(requests.columns.get("x"), VALUES.length);
+  expect(new Set(expected).size).toBe(VALUES.length - 1);
+  expect(idsOf(splits.train.columns.get("x"), splits.train.rows)).toEqual(expected);
+  const alone = join(folder, "alone.jsonl");
+  writeFileSync(alone, '{"x":7.0,"y":1}\n');
+  for await (const { columns } of scanSource(sourceSchema.parse({ path: alone }), fitted))
+    expect(idsOf(columns.columns.get("x"), columns.rows)).toEqual(expected.slice(0, 1));
+});
