@@ -146,6 +146,20 @@ console.log(JSON.stringify({ step: report.training.step, measured: evaluation.ro
       expect(JSON.parse(text)).toEqual({ step: 3, measured: 200, scored: 200 });
     });
 
+    // A process also ends well: files that are mapped then were an abort in Node.js 24.
+    it("trains and predicts with Node.js 22 and 24", () => {
+      const os = process.platform === "win32" ? "win" : process.platform;
+      const versions = [22, 24].map((version) => `node${version}@npm:node-${os}-${process.arch}@${version}`);
+      succeed(folder, "npm", "install", "--no-save", "--no-audit", "--no-fund", ...versions);
+      const job = `const { train } = require("pairloom/train"), { load } = require("pairloom/serve");
+train("pairloom.config.ts", { runDir: process.version }).then(({ runDir }) => load(runDir))
+  .then((model) => console.log(process.version, model.predictOne({ user: "u1", price: 2 })));`;
+      for (const version of [22, 24]) {
+        const text = succeed(folder, join(folder, `node_modules/node${version}/bin/node`), "-e", job);
+        expect(text).toMatch(new RegExp(`v${version}\\.\\S+ 0\\.\\d+`));
+      }
+    });
+
     it("refuses a core of another version and says what to do", () => {
       const path = join(folder, "node_modules", corePackage(thisPlatform()!), "package.json");
       const before = readFileSync(path, "utf8");

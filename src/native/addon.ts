@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import { markAsUntransferable } from "node:worker_threads";
 import { type ErrorReport, ExecutionError, messageOf, PairloomError } from "../errors.js";
 import type { Shard } from "../graph/placement.js";
 import type { TableDtype } from "../graph/tensor.js";
@@ -155,7 +154,11 @@ export interface Addon extends ColumnCalls, WorldCalls {
   isa(): string;
   /** Selects another one for programs compiled from now on. */
   selectIsa(name: string): void;
-  /** Maps a file, read on access. Writing to the bytes does not change the file. It must not be truncated. */
+  /**
+   * Maps a file, read on access. Writing to the bytes does not change the file. It must not be truncated. Do not transfer the
+   * buffer: native threads may still read it. It is not marked as untransferable, because Node.js 24 aborts at the exit of a
+   * process that has a marked buffer of an addon.
+   */
   mapFile(path: string): ArrayBuffer;
   /** Zeroed memory, 64-byte aligned, with huge pages if it is large. `used`: how many elements will be used. */
   allocateParameter(elements: number, dtype: TableDtype, used: number): ParameterHandle;
@@ -368,7 +371,7 @@ function wrap(raw: RawAddon): Addon {
       ),
     makeTier: (directory, settings, shard) =>
       explained(() => raw.makeTier(directory, settings, shard && shardNumbers(shard))),
-    mapFile: (path) => explained(() => untransferable(raw.mapFile(path))),
+    mapFile: (path) => explained(() => raw.mapFile(path)),
     compile: (program, parameters, threads, translations = [], world) =>
       explained(() => raw.compile(program, parameters, threads, translations, world)),
     async run({ handle }, request) {
@@ -463,12 +466,6 @@ function explained<T>(call: () => T): T {
 function explain(error: unknown): unknown {
   if (error instanceof PairloomError || !(error instanceof Error) || !("report" in error)) return error;
   return new ExecutionError(error.report as ErrorReport, { cause: error });
-}
-
-/** Transferring a buffer would free it while native threads may still use it. */
-function untransferable<B extends ArrayBufferLike>(buffer: B): B {
-  markAsUntransferable(buffer);
-  return buffer;
 }
 
 const shardNumbers = ({ rows, placement: { firstRank, owners, turn = 0, columns = 1 }, rank }: Shard) =>
