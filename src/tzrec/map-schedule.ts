@@ -8,14 +8,17 @@ export interface LearningRate {
 }
 
 /**
- * The base learning rate of an optimizer, and the schedule beside it.
+ * The base learning rate of an optimizer, and the schedule beside it. In TorchEasyRec a rate of 0 stays 0 under any schedule, also
+ * under one with rates of its own: the weights are frozen.
  * @param optimizer the section with the schedule, such as `dense_optimizer`
  * @param settings the section with `lr`
  */
 export function learningRate(optimizer: Section, settings: Section): LearningRate {
   const base = settings.number("lr")!;
   const name = optimizer.which("learning_rate");
-  return name === undefined ? { learningRate: base } : SCHEDULES[name](base, optimizer.section(name)!);
+  if (name === undefined) return { learningRate: base };
+  const rate = SCHEDULES[name](base, optimizer.section(name)!);
+  return base === 0 ? { learningRate: 0 } : rate;
 }
 
 const byOf = (section: Section) => (section.boolean("by_epoch") ? { by: "epoch" as const } : {});
@@ -77,6 +80,8 @@ function manual(base: number, section: Section): LearningRate {
   const by = byOf(section);
   if (!section.boolean("warmup"))
     return { learningRate: base, schedule: { kind: "manual", boundaries, learningRates, ...by } };
+  for (const needed of ["schedule_sizes", "learning_rates"])
+    if (!section.has(needed)) section.missing(needed);
   const [after, ...later] = boundaries;
   const [first, ...rates] = learningRates;
   const length = after - 1;

@@ -139,6 +139,35 @@ describe("optimizers", () => {
     expect(warnings.join("\n")).toMatch(/part_optimizers\[2\]\.regex_pattern matches no weight/);
   });
 
+  it.each([
+    "constant_learning_rate {}",
+    "exponential_decay_learning_rate { decay_size: 2 min_learning_rate: 0.1 warmup_size: 3 warmup_learning_rate: 0.2 }",
+    "cosine_annealing_learning_rate { T_max: 9 min_learning_rate: 0.1 }",
+    "cosine_annealing_warm_restarts_learning_rate { T_0: 9 min_learning_rate: 0.1 }",
+    "manual_step_learning_rate { schedule_sizes: [5, 9] learning_rates: [0.1, 0.2] }",
+    "manual_step_learning_rate { schedule_sizes: [5, 9] learning_rates: [0.1, 0.2] warmup: true }",
+  ])("with rate 0 stay frozen under %s", (schedule) => {
+    const frozen = (kind: string) => ({ kind, learningRate: 0 });
+    const own = `part_optimizers { sgd_optimizer { lr: 0 momentum: 0 } regex_pattern: ".*final.*" ${schedule} }`;
+    const inherited = `part_optimizers { sgd_optimizer { lr: 0 momentum: 0 } regex_pattern: ".*cross.*" }`;
+    const { optimizer } = imported({ dense: `adam_optimizer { lr: 0 } ${schedule} ${own} ${inherited}` })
+      .config.train;
+    expect(optimizer.dense).toMatchObject(frozen("adam"));
+    expect(optimizer.overrides.map(({ dense }) => dense)).toEqual([frozen("sgd"), frozen("sgd")]);
+    expect(optimizer.dense).not.toHaveProperty("schedule");
+    const { embedding } = imported({ sparse: `adagrad_optimizer { lr: 0 } ${schedule}` }).config.train
+      .optimizer;
+    expect(embedding).toMatchObject(frozen("adagrad"));
+    expect(embedding).not.toHaveProperty("schedule");
+  });
+
+  it("refuse a warm-up by hand without sizes or rates", () => {
+    const manual = (lists: string) => () =>
+      imported({ dense: `adam_optimizer { lr: 0.1 } manual_step_learning_rate { warmup: true ${lists} }` });
+    expect(manual("learning_rates: 0.1")).toThrow(/schedule_sizes is missing/);
+    expect(manual("schedule_sizes: 5")).toThrow(/learning_rates is missing/);
+  });
+
   it("average weights, and evaluate with the average", () => {
     const dense = "adam_optimizer {} ema { decay: 0.5 }";
     expect(imported({ dense }).config.train.average).toEqual({ decay: 0.5 });
