@@ -378,6 +378,15 @@ describe("featuresSchema on derived features", () => {
   });
   const lookup = { kind: "lookup", name: "x", map: "m", key: "k" };
 
+  it("allows chains that are longer than the stack, and shows both ends of a long cycle", () => {
+    const chain = (last: string) =>
+      Array.from({ length: 12_000 }, (_, i) => reads(`f${i}`, i === 11_999 ? last : `f${i + 1}`));
+    expect(featuresSchema.safeParse([...chain("end"), { kind: "number", name: "end" }]).success).toBe(true);
+    expect(problems(...chain("f0"))).toMatch(
+      /^0: the feature reads itself: f0 <- f1 <- .* <- … <- .* <- f0$/,
+    );
+  });
+
   it.each<[string, unknown[], RegExp]>([
     [
       "a cycle",

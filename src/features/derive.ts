@@ -2,6 +2,7 @@ import type { FittedFeatures } from "./fitted.js";
 import { type InputValue, inputReader, Refused } from "./inputs.js";
 import type { Derivation, Learned } from "./kinds/define-kind.js";
 import { compileOperator } from "./kinds/index.js";
+import { readingOrder } from "./schema/reading-order.js";
 
 /** Derived features: values computed from columns and other features, by the same function in packing and serving. */
 
@@ -39,13 +40,10 @@ export function inputNames({ features }: FittedFeatures): Set<string> {
 /** Feature indices in evaluation order: each feature after its inputs, otherwise in config order. */
 export function evaluationOrder({ features }: FittedFeatures): number[] {
   const indexOf = new Map(features.map(({ name }, i) => [name, i]));
-  const order = new Set<number>();
-  const visit = (i: number): void => {
-    if (order.has(i)) return;
-    for (const input of features[i].reading.derivation?.inputs ?? [])
-      if ("feature" in input) visit(indexOf.get(input.feature)!);
-    order.add(i);
-  };
-  for (const i of features.keys()) visit(i);
-  return [...order];
+  const reads = features.map(({ reading }) =>
+    (reading.derivation?.inputs ?? []).flatMap((input) =>
+      "feature" in input ? [indexOf.get(input.feature)!] : [],
+    ),
+  );
+  return readingOrder(reads).order;
 }

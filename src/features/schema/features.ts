@@ -13,6 +13,7 @@ import {
   type PlainFeatureConfig,
   sequenceFeature,
 } from "./plain-features.js";
+import { readingOrder } from "./reading-order.js";
 
 export type { TableNumbers } from "./feature-fields.js";
 export type {
@@ -156,14 +157,23 @@ export function learnsTable(feature: PlainFeatureConfig): boolean {
 
 /** Inputs must exist, and features must not depend on themselves through others. */
 function refineInputs(features: FeatureConfig[], context: Refinement): void {
-  const inputs = new Map(features.map((feature) => [feature.name, inputFeatures(feature)]));
-  features.forEach((feature, i) => {
-    for (const name of inputs.get(feature.name)!)
-      if (!inputs.has(name)) problem(context, [i], `there is no feature "${name}" to read`);
-    const cycle = pathTo(feature.name, feature.name, inputs);
-    if (cycle) problem(context, [i], `the feature reads itself: ${[feature.name, ...cycle].join(" <- ")}`);
-  });
+  const indexOf = new Map(features.map(({ name }, i) => [name, i]));
+  const reads = features.map((feature, i) =>
+    inputFeatures(feature).flatMap((name) => {
+      const read = indexOf.get(name);
+      if (read === undefined) problem(context, [i], `there is no feature "${name}" to read`);
+      return read ?? [];
+    }),
+  );
+  const { cycle } = readingOrder(reads);
+  if (!cycle) return;
+  const names = cycle.map((i) => features[i].name);
+  problem(context, [cycle[0]], `the feature reads itself: ${pathOf(names)}`);
 }
+
+/** Both ends of a long path. */
+const pathOf = (names: readonly string[]) =>
+  (names.length < 20 ? names : [...names.slice(0, 9), "…", ...names.slice(-9)]).join(" <- ");
 
 /** The sequence that a feature is a column of, and how many of its newest entries are kept. */
 function entriesOf(feature: PlainFeatureConfig): { sequence: string; max?: number } | undefined {
@@ -209,21 +219,4 @@ function refineJoined(features: FeatureConfig[], context: Refinement): void {
 export function inputFeatures(feature: FeatureConfig): string[] {
   const inputs = isDerived(feature) ? derivationOf(feature).inputs : [];
   return inputs.flatMap((input) => ("feature" in input ? [input.feature] : []));
-}
-
-/** The features on a path of inputs from one feature to another, including the last. */
-function pathTo(
-  from: string,
-  to: string,
-  inputs: ReadonlyMap<string, readonly string[]>,
-  seen = new Set<string>(),
-): string[] | undefined {
-  for (const name of inputs.get(from) ?? []) {
-    if (name === to) return [name];
-    if (seen.has(name)) continue;
-    seen.add(name);
-    const rest = pathTo(name, to, inputs, seen);
-    if (rest) return [name, ...rest];
-  }
-  return undefined;
 }
