@@ -1,4 +1,4 @@
-import { constants, type Stats } from "node:fs";
+import { constants, readFileSync, type Stats, statSync } from "node:fs";
 import { lstat, open, readdir, stat } from "node:fs/promises";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 
@@ -62,7 +62,7 @@ function refuseOtherThanFile(status: Stats, path: string): void {
     where: path,
     got: status.isDirectory() ? "a directory" : "a pipe, a socket or a device",
     expected: "a regular file",
-    next: "Use another checkpoint of the run, or copy the file again.",
+    next: "Move it away. If it is part of a checkpoint, copy the file again, or use another checkpoint of the run.",
   });
 }
 
@@ -107,6 +107,14 @@ export async function readText(path: string, limit = MAX_TEXT_BYTES): Promise<st
   } finally {
     await file.close();
   }
+}
+
+/** {@link readText} of a whole file, blocking. @throws CheckpointError for what is not a regular file, DiskError */
+export function readTextSync(path: string): string {
+  return onDiskSync("the file cannot be read", path, () => {
+    refuseOtherThanFile(statSync(path), path);
+    return readFileSync(path, "utf8");
+  });
 }
 
 function tooLong(where: string, got: number, limit: number): CheckpointError {

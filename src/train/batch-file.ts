@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { onDisk } from "../checkpoint/disk.js";
 import type { Column, ColumnSet } from "../columns/columns.js";
@@ -26,7 +26,8 @@ export async function writeBatch(
   const rowAt = shuffle ? permutation(rows, { seed, epoch }) : (position: number) => position;
   const start = epochStep * batchSize;
   await onDisk("the rows of the step cannot be written", path, async () => {
-    const file = await open(path, "w");
+    await rm(path, { force: true }); // opening a pipe would wait for a reader
+    const file = await open(path, "wx");
     try {
       for (let position = start; position < Math.min(start + batchSize, rows); position++)
         await file.write(`${JSON.stringify(rowOf(columns, rowAt(position)))}\n`);

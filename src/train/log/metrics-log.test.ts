@@ -1,4 +1,5 @@
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -21,6 +22,22 @@ function append(resumedStep: number | undefined, steps: number[]): void {
 const steps = () => readMetrics(path).map((line) => line.step);
 
 describe("MetricsLog", () => {
+  it.each<[string, () => unknown]>([
+    ["a pipe", () => execFileSync("mkfifo", [path])],
+    ["a link to a device", () => symlinkSync("/dev/zero", path)],
+  ])("refuses %s instead of waiting for its end", (_, make) => {
+    make();
+    for (const open of [() => new MetricsLog(path), () => readMetrics(path)])
+      expect(open).toThrow(/there is something else in place of a file/);
+  });
+
+  it("does not wait for a reader of a pipe where it writes a new file", () => {
+    append(undefined, [1, 2]);
+    execFileSync("mkfifo", [`${path}.tmp`]);
+    append(1, [2, 3]);
+    expect(steps()).toEqual([1, 2, 3]);
+  });
+
   it("keeps measurements in order, with null for what JSON cannot say", () => {
     const before = Date.now() / 1000;
     const log = new MetricsLog(path);

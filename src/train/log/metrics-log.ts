@@ -1,6 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { z } from "zod";
-import { onDiskSync } from "../../checkpoint/disk.js";
+import { onDiskSync, readTextSync } from "../../checkpoint/disk.js";
 import { CheckpointError } from "../../errors.js";
 import { STRETCH } from "../stretch.js";
 
@@ -57,8 +57,7 @@ export class MetricsLog {
  * @throws CheckpointError
  */
 export function readMetrics(path: string): MetricsLine[] {
-  const text = onDiskSync("the file cannot be read", path, () => readFileSync(path, "utf8"));
-  const complete = text.split("\n").slice(0, -1);
+  const complete = readTextSync(path).split("\n").slice(0, -1);
   return complete.map((text, index) => parseLine(text, `${path}:${index + 1}`));
 }
 
@@ -85,7 +84,8 @@ function keepUntil(path: string, step: number): void {
 export function writeMetrics(path: string, lines: readonly MetricsLine[]): void {
   onDiskSync("the file cannot be written", path, () => {
     const temporary = `${path}.tmp`;
-    const file = openSync(temporary, "w");
+    rmSync(temporary, { force: true }); // opening a pipe would wait for a reader
+    const file = openSync(temporary, "wx");
     try {
       for (const line of lines) writeSync(file, `${JSON.stringify(line)}\n`);
       fsyncSync(file);
