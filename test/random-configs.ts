@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { expect } from "vitest";
+import { z } from "zod";
 import type { Column, Ids } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { ConfigError } from "../src/errors.js";
 import { KEYS } from "../src/graph/translation.js";
+import { kindOf } from "../src/kinds.js";
 import type { CategoricalFeature } from "../src/layers/embedding-layer.js";
-import type { ModelConfig } from "../src/models/index.js";
+import { mlpSchema } from "../src/layers/mlp.js";
+import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
+import { featureGroup } from "../src/models/schema.js";
+import { sectionOf } from "../src/models/testing.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { configuredFeatureInfos } from "../src/train/feature-info.js";
 
@@ -85,10 +90,10 @@ const COMPARED: readonly Json[] = [
   { query: ["price"], columns: ["clicked"] },
 ];
 
-/** Sometimes vectors of sequences. */
-function sequences(g: Generate, compared = COMPARED): Json {
+/** Vectors of sequences. */
+function sequences(g: Generate): Json[] {
   const encoder = () => {
-    const { query, columns } = pick(g, ...compared);
+    const { query, columns } = pick(g, ...COMPARED);
     return pick<Json>(
       g,
       { kind: "pooling", columns, pooling: pick(g, "sum", "mean") },
@@ -97,14 +102,16 @@ function sequences(g: Generate, compared = COMPARED): Json {
       { kind: "din", query, columns, mlp: { hiddenUnits: pick(g, [3], [4, 2]) } },
     );
   };
-  return maybe(g, "sequences", () => Array.from({ length: pick(g, 1, 2) }, encoder));
+  return Array.from({ length: pick(g, 1, 2) }, encoder);
 }
 
-/** Mostly embedded features, sometimes any that groups may have, and some that they may not. */
+const LIKELY = ["user", "item", "seen", "tags", "hour", "age", "height", "weight", "angle", "profile"];
+const NUMBERS = ["price", "history"];
+
+/** Mostly embedded features, sometimes plain numbers, sometimes any that groups may have, and some that they may not. */
 function group(g: Generate): string[] {
   const names = FEATURES.filter(({ kind }) => kind !== "entryBags").map(({ name }) => name as string);
-  const likely = ["user", "item", "seen", "tags", "hour", "age", "height", "weight", "angle", "profile"];
-  const from = pick(g, likely, likely, names);
+  const from = pick(g, LIKELY, LIKELY, NUMBERS, names);
   return g(() => fc.subarray(from, { minLength: 1 }));
 }
 
@@ -115,101 +122,30 @@ const SETTINGS = [
 ];
 
 export const pick = <T>(g: Generate, ...choices: T[]): T => g(() => fc.constantFrom(...choices));
-const maybe = (g: Generate, key: string, value: () => unknown): Json =>
-  g(fc.boolean) ? { [key]: value() } : {};
 const mlp = (g: Generate): Json => ({
   hiddenUnits: pick(g, [4], [5, 3]),
   activation: pick<unknown>(g, "relu", "gelu", "prelu", "dice", ...SETTINGS),
   norm: pick(g, "none", "batch", "layer"),
   dropout: pick(g, 0, 0.5),
 });
-const dropout = (g: Generate): Json =>
-  maybe(g, "variationalDropout", () => ({ regularization: pick(g, 0, 0.1) }));
-const fields = (g: Generate): Json => ({
-  sparse: { features: group(g), ...sequences(g, COMPARED.slice(0, 1)), ...dropout(g) },
-  ...maybe(g, "dense", () => ({
-    features: pick(g, ["price"], ["price", "history"], group(g)),
-    ...sequences(g),
-    mlp: { hiddenUnits: [4] },
-  })),
-});
 
-/** A random config of every model; a model without one does not compile. */
-const MODEL: { readonly [K in ModelConfig["kind"]]: (g: Generate) => Json } = {
-  dlrm: (g) => ({ ...fields(g), final: mlp(g), archWithSparse: g(fc.boolean) }),
-  logisticRegression: (g) => ({ features: group(g) }),
-  mlp: (g) => ({ features: group(g), ...sequences(g), ...dropout(g), mlp: mlp(g) }),
-  fm: (g) => ({ features: group(g) }),
-  matrixFactorization: (g) => ({ user: pick(g, "user", "hour"), item: pick(g, "item", "price") }),
-  wukong: (g) => ({
-    ...fields(g),
-    layers: [2, 1].slice(0, pick(g, 1, 2)).map((linearFields) => ({
-      linearFields,
-      interactionFields: pick(g, 1, 2),
-      rank: pick(g, 1, 3),
-      mlp: mlp(g),
-    })),
-    final: mlp(g),
-  }),
-  dcn: (g) => ({
-    features: group(g),
-    ...sequences(g),
-    ...maybe(g, "deep", () => mlp(g)),
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-  dcnV2: (g) => ({
-    features: group(g),
-    ...sequences(g),
-    cross: { layers: pick(g, 1, 2), ...maybe(g, "rank", () => 2) },
-    ...maybe(g, "backbone", () => mlp(g)),
-    ...maybe(g, "deep", () => mlp(g)),
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-  pnn: (g) => ({ features: group(g), product: pick(g, "inner", "outer", "both"), mlp: mlp(g) }),
-  fwfm: (g) => ({ features: group(g) }),
-  nfm: (g) => ({ features: group(g), mlp: mlp(g) }),
-  autoInt: (g) => ({
-    features: group(g),
-    attention: { layers: pick(g, 1, 2), heads: pick(g, 1, 2), headDim: 3, residual: g(fc.boolean) },
-    ...maybe(g, "deep", () => mlp(g)),
-  }),
-  maskNet: (g) => ({
-    features: group(g),
-    ...sequences(g),
-    structure: pick(g, "serial", "parallel"),
-    blocks: { count: pick(g, 1, 2), units: 4, reductionRatio: pick(g, 0.1, 2) },
-    ...maybe(g, "mlp", () => mlp(g)),
-  }),
-  multiTower: (g) => ({
-    towers: Array.from({ length: pick(g, 1, 2) }, () => ({
-      features: group(g),
-      ...dropout(g),
-      ...sequences(g),
-      ...maybe(g, "mlp", () => mlp(g)),
-    })),
-    ...sequences(g),
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-  wideAndDeep: (g) => ({
-    wide: { features: group(g) },
-    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-  deepfm: (g) => ({
-    wide: { features: group(g), ...dropout(g) },
-    deep: { features: group(g), ...sequences(g), ...dropout(g), mlp: mlp(g) },
-    ...maybe(g, "fm", () => ({ features: group(g), ...dropout(g) })),
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-  xdeepfm: (g) => ({
-    wide: { features: group(g), ...dropout(g), ...maybe(g, "tables", () => "shared") },
-    deep: { features: group(g), ...sequences(g), mlp: mlp(g) },
-    cin: { layers: pick(g, [3], [3, 2]) },
-    fm: g(fc.boolean),
-    linear: g(fc.boolean),
-    ...maybe(g, "final", () => mlp(g)),
-  }),
-};
+/** Keys that features and tables elsewhere would have to fit. */
+const UNSET = ["embeddingSuffix", "initializer"];
+
+/** A random config of a model, from its schema. */
+const modelOf = (schema: z.ZodType, g: Generate) =>
+  sectionOf(schema, {
+    pick: (...choices) => pick(g, ...choices),
+    isSet: (key) => !UNSET.includes(key) && g(fc.boolean),
+    valueOf: (key, asked) => {
+      if (asked === featureGroup) return group(g);
+      if (asked === mlpSchema) return mlp(g);
+      if (asked instanceof z.ZodString) return pick(g, ...LIKELY);
+      if (key === "embeddingDim") return 4;
+      if (key === "sequences") return sequences(g);
+      return undefined;
+    },
+  });
 
 /** Their eps is large: with a small one the sign of a gradient that cancels to nothing moves a weight by a whole step. */
 const OPTIMIZER = {
@@ -217,18 +153,17 @@ const OPTIMIZER = {
   embedding: { kind: "rowWiseAdagrad", learningRate: 0.01, eps: 1e-3 },
 };
 
-/** A random config of every kind of model. */
-export const MODEL_KINDS = Object.keys(MODEL) as ModelConfig["kind"][];
+const SCHEMAS = new Map(modelSchema.options.map((schema) => [kindOf({ schema }), schema]));
+export const MODEL_KINDS: readonly string[] = [...SCHEMAS.keys()];
 
 /** The config, or undefined where it is refused for a reason that names a place in it. */
 export function randomConfig(
-  kind: ModelConfig["kind"],
+  kind: string,
   g: Generate,
   label: string[],
   featuresOf: (g: Generate) => readonly Json[] = () => FEATURES,
 ): Config | undefined {
-  const takesDim = kind !== "logisticRegression";
-  const model = { kind, ...(takesDim && { embeddingDim: 4 }), ...MODEL[kind](g) };
+  const model = modelOf(SCHEMAS.get(kind)!, g);
   try {
     const data = { train: { path: "none.csv" }, label };
     return resolveConfig({ data, features: featuresOf(g), model, train: { optimizer: OPTIMIZER } });
