@@ -57,10 +57,15 @@ export interface OtherData {
 
 /** Other files, read like the training data: with the SQL of the config and, for text files, its options. */
 export function otherSource(data: DataConfig, { files, sql }: OtherData): SourceConfig {
-  const { rows, ...base } = data.source ?? data.train!;
+  const source = otherFiles(data.source ?? data.train!, files);
+  return { ...source, ...(sql !== undefined && { sql }) };
+}
+
+/** Other files, read with the settings of a source that their format has. */
+export function otherFiles<S extends SourceConfig>({ rows, ...base }: S, files: readonly string[]): S {
   const known = formatByName(files[0]);
   const format = known ?? base.format;
   const fits = (key: string) => !isTextKey(key) || format === undefined || hasTextKey(format, key);
   const kept = Object.entries(base).filter(([key]) => fits(key) && !(known && key === "format"));
-  return { ...Object.fromEntries(kept), path: [...files], ...(sql !== undefined && { sql }) };
+  return { ...Object.fromEntries(kept), path: [...files] } as S;
 }

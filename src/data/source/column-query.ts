@@ -137,7 +137,7 @@ function listsSql(column: string, type: string, item: string, source: Source): s
 }
 
 /** A name for elements of lists that no column of the source has: a lambda would read the column instead. */
-function itemName({ columns }: Source, base: "item" | "inner"): string {
+export function itemName({ columns }: Pick<Source, "columns">, base: "item" | "inner"): string {
   const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
   let name: string = base;
   while (taken.has(name)) name += "_";

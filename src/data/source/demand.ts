@@ -1,4 +1,4 @@
-import type { FittedFeatures, TextRules } from "../../features/fitted.js";
+import { eventsTable, type FittedFeatures, type TextRules } from "../../features/fitted.js";
 import { ownValue } from "../../own-value.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { quoteName } from "./duckdb.js";
@@ -41,11 +41,12 @@ export function laterDemand(demand: Demand, { sql }: SourceConfig, trained: Text
 }
 
 /** What a run reads of a table of events: whose they are, when, and the columns that features read of the sequence. */
-export function demandOfEvents({ wants }: Demand, sequence: string, { by, time }: EventTableConfig): Demand {
+export function demandOfEvents(demand: Demand, sequence: string, { by, time }: EventTableConfig): Demand {
   const prefix = historyColumn(sequence, "");
-  const read = [...wants].filter(([name]) => name.startsWith(prefix));
+  const read = [...demand.wants].filter(([name]) => name.startsWith(prefix));
   const own = read.map(([name, want]) => [name.slice(prefix.length), want] as const);
-  return { wants: new Map([[by, "text"], ...own]), sql: [quoteName(time)] };
+  const wants = new Map<string, Want>([[by, "text"], ...own]);
+  return { wants, sql: [quoteName(time)], ...typesOfTable(demand, eventsTable(sequence)) };
 }
 
 /** What a run reads of the rows that get histories. */

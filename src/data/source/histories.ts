@@ -8,7 +8,7 @@ import { NUMBER_TEXT } from "../../features/type-texts.js";
 import { trimmedSql } from "../../features/values.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
-import { type Demand, demandOfEvents, historyColumn, namedTypes, typesOfTable } from "./demand.js";
+import { type Demand, demandOfEvents, historyColumn, namedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { refuseMalformed } from "./first-malformed.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
@@ -39,7 +39,7 @@ export async function withHistories(
   for (const [sequence, table] of Object.entries(config.events ?? {})) {
     const where = `${source.where}.events.${sequence}`;
     const name = eventsTable(sequence);
-    const ofEvents = { ...demandOfEvents(demand, sequence, table), ...typesOfTable(demand, name) };
+    const ofEvents = demandOfEvents(demand, sequence, table);
     const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
     await refuseMalformed(duck, events, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
