@@ -14,7 +14,7 @@ import { expressionConstants, expressionFunctions } from "./expression-functions
 export type Expression = (values: ArrayLike<number>) => number;
 
 /** Chains of operators and choices may be long, because they are loops; what stands inside of something needs a stack. */
-const MOST_LEVELS = 100;
+const MOST_LEVELS = 200;
 /** Arguments of a call. */
 const MOST_ARGUMENTS = 1000;
 /** The part of a long expression that an error shows. */
@@ -125,7 +125,7 @@ class Parser {
     let last = this.binary(0);
     while (this.accept("?")) {
       conditions.push(last);
-      results.push(this.choice());
+      results.push(this.deeper(() => this.choice()));
       this.expect(":");
       last = this.binary(0);
     }
@@ -156,12 +156,17 @@ class Parser {
   }
 
   private unary(): Expression {
-    if (++this.level > MOST_LEVELS) this.fail(this.peek(), `at most ${MOST_LEVELS} levels of ( ) ? : and ^`);
     let negative = false;
     while (this.accept("-")) negative = !negative;
-    const a = this.power();
-    this.level--;
+    const a = this.deeper(() => this.power());
     return negative ? (values) => -a(values) : a;
+  }
+
+  private deeper(read: () => Expression): Expression {
+    if (++this.level > MOST_LEVELS) this.fail(this.peek(), `at most ${MOST_LEVELS} levels of ( ) ? : and ^`);
+    const expression = read();
+    this.level--;
+    return expression;
   }
 
   private power(): Expression {

@@ -225,8 +225,10 @@ async function run(
   { ranks, resume = false, stopAt, loseAt }: Options,
 ): Promise<RunResult> {
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon!, ranks);
-  const [result] = await Promise.all(worlds.map((world) => runRank(world)));
-  return result;
+  const ranksRun = worlds.map((world) => runRank(world));
+  // One that is lost ends before the others, which still have the lock.
+  await Promise.allSettled(ranksRun);
+  return (await Promise.all(ranksRun))[0];
 
   async function runRank(world: World): Promise<RunResult> {
     const controller = new AbortController();
