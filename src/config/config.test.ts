@@ -152,7 +152,7 @@ describe("messages", () => {
       expect(text.match(/next:/g)).toHaveLength(1);
       expect(text).toMatch(/expected: .*[\s\S]*next: +Use [xa] with/);
     }
-    expect(normalize({ expression: `${"(".repeat(1e5)}x` })).toMatch(/at most 200 levels of/);
+    expect(normalize({ expression: `${"(".repeat(1e5)}x` })).toMatch(/at most 100 levels of/);
   });
 
   it("show numbers that JSON has not", () => {

@@ -14,7 +14,7 @@ import { expressionConstants, expressionFunctions } from "./expression-functions
 export type Expression = (values: ArrayLike<number>) => number;
 
 /** Chains of operators and choices may be long, because they are loops; what stands inside of something needs a stack. */
-const MOST_LEVELS = 200;
+const MOST_LEVELS = 100;
 /** Arguments of a call. */
 const MOST_ARGUMENTS = 1000;
 /** The part of a long expression that an error shows. */
@@ -66,7 +66,8 @@ interface Token {
 class Parser {
   private readonly tokens: Token[];
   private next = 0;
-  private level = 0;
+  /** What the parser is inside of. */
+  private readonly levels = { operand: 0, choice: 0 };
 
   constructor(
     private readonly text: string,
@@ -125,7 +126,7 @@ class Parser {
     let last = this.binary(0);
     while (this.accept("?")) {
       conditions.push(last);
-      results.push(this.deeper(() => this.choice()));
+      results.push(this.within("choice", () => this.choice()));
       this.expect(":");
       last = this.binary(0);
     }
@@ -158,14 +159,15 @@ class Parser {
   private unary(): Expression {
     let negative = false;
     while (this.accept("-")) negative = !negative;
-    const a = this.deeper(() => this.power());
+    const a = this.within("operand", () => this.power());
     return negative ? (values) => -a(values) : a;
   }
 
-  private deeper(read: () => Expression): Expression {
-    if (++this.level > MOST_LEVELS) this.fail(this.peek(), `at most ${MOST_LEVELS} levels of ( ) ? : and ^`);
+  private within(of: "operand" | "choice", read: () => Expression): Expression {
+    if (++this.levels[of] > MOST_LEVELS)
+      this.fail(this.peek(), `at most ${MOST_LEVELS} levels of ( ) ? : and ^`);
     const expression = read();
-    this.level--;
+    this.levels[of]--;
     return expression;
   }
 
