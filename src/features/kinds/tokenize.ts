@@ -100,14 +100,12 @@ function mostMilliseconds(texts: readonly InputValue[]): number {
 }
 
 function tooSlow(split: Tokenize["split"], normalize: readonly TextStep[]): DataError {
-  const patterns = normalize.flatMap((step) => (typeof step === "string" ? [] : [step.remove]));
-  if ("pattern" in split) patterns.unshift(split.pattern);
+  const used = "file" in split ? split.file : `/${split.pattern}/`;
+  const removed = normalize.flatMap((step) => (typeof step === "string" ? [] : [`/${step.remove}/`]));
   return new DataError({
     what: "it takes too long to split a text",
     where: "tokenizer",
-    got: ["file" in split ? split.file : "", ...patterns.map((each) => `/${each}/`)]
-      .filter(Boolean)
-      .join(", "),
+    got: [used, ...removed].join(", "),
     expected: "regular expressions whose time follows the length of the text",
     next: "Rewrite them without repetitions of what is repeated or has alternatives, such as (a+)+, and train again.",
   });
