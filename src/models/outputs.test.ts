@@ -21,18 +21,25 @@ const FEATURES: readonly FeatureInfo[] = [
 ];
 const ids = ["user", "item"];
 const mlp = { hiddenUnits: [4] };
-/** The simplest config of every model. */
-const MODELS = modelSchema.options.map(
-  (schema) =>
-    sectionOf(schema, {
-      pick: (first) => first,
-      isSet: () => false,
-      valueOf: (key, asked) => {
-        if (asked === featureGroup) return ids;
-        if (asked === mlpSchema) return mlp;
-        return FEATURES.some(({ name }) => name === key) ? key : undefined;
-      },
-    }) as Record<string, unknown>,
+/** Keys that features and tables elsewhere would have to fit. */
+const UNSET = ["embeddingSuffix", "sequenceSuffix", "initializer", "sequences", "variationalDropout"];
+
+/** Every model, with few keys and with many. */
+const MODELS = modelSchema.options.flatMap((schema) =>
+  [() => false, (key: string) => !UNSET.includes(key)].map(
+    (isSet) =>
+      sectionOf(schema, {
+        pick: (first) => first,
+        isSet,
+        valueOf: (key, asked) => {
+          if (key === "embeddingDim") return 4;
+          if (key === "dense") return { features: ["price"], mlp };
+          if (asked === featureGroup) return ids;
+          if (asked === mlpSchema) return mlp;
+          return FEATURES.some(({ name }) => name === key) ? key : undefined;
+        },
+      }) as Record<string, unknown>,
+  ),
 );
 
 /** The logits [3] of one row, and the parameters that made them. */
