@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { type ErrorReport, ExecutionError, messageOf, PairloomError } from "../errors.js";
 import type { Shard } from "../graph/placement.js";
+import type { Space } from "../graph/space.js";
 import type { TableDtype } from "../graph/tensor.js";
 import type { Numbers } from "../half.js";
 import { type ColumnCalls, type RawColumnCalls, wrapColumnCalls } from "./column-calls.js";
@@ -38,18 +39,6 @@ export interface Executable {
   readonly groups: number;
   readonly handle: unknown;
 }
-
-/** The memory space of an operand; see docs/design/program-format.md. */
-type Space =
-  | "parameter"
-  | "scalar"
-  | "fixed"
-  | "partial"
-  | "tile"
-  | "batch"
-  | "exchange"
-  | "entries"
-  | "tileEntries";
 
 /** An instruction of the program; see docs/design/program-format.md. */
 export interface Instruction {

@@ -2,10 +2,11 @@ import { crc32 } from "node:zlib";
 import { executionOf, type Graph } from "../graph/graph.js";
 import { type InputAttrs, maskedBelow } from "../graph/mask.js";
 import type { Node } from "../graph/op.js";
+import type { Space } from "../graph/space.js";
 import { type DType, isRow, type Tensor, width } from "../graph/tensor.js";
 import { KEYS } from "../graph/translation.js";
 import { combine } from "../ops/combine.js";
-import { type Buffer, isInPlace, type Plan, type Space, type View } from "./memory-plan.js";
+import { type Buffer, isInPlace, type Plan, type View } from "./memory-plan.js";
 import { ProgramWriter } from "./program-writer.js";
 import type { Stage, Step } from "./schedule.js";
 

@@ -1,4 +1,5 @@
 import { executionOf, type Graph, producers } from "../graph/graph.js";
+import type { Space } from "../graph/space.js";
 import {
   type DType,
   type Entries,
@@ -13,18 +14,6 @@ import { align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
 import { type Stage, schedule } from "./schedule.js";
-
-/** The memory space of a buffer; see docs/design/program-format.md. */
-export type Space =
-  | "parameter"
-  | "scalar"
-  | "fixed"
-  | "partial"
-  | "tile"
-  | "batch"
-  | "exchange"
-  | "entries"
-  | "tileEntries";
 
 export interface Buffer {
   readonly space: Space;
