@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { withCommandOptions } from "./generate/command-options.js";
 import { configReference } from "./generate/config-reference.js";
 import { configJsonSchema } from "./generate/config-schema.js";
+import { jsonText } from "./generate/json-text.js";
 import { opcodesHeader, rulesHeader, withInstructionTable } from "./generate/operations.js";
 import { shareDefinitions } from "./generate/share-definitions.js";
 
@@ -16,7 +17,7 @@ const files = {
   "native/program/rules.generated.h": rulesHeader(),
   [format]: withInstructionTable(readFileSync(pathOf(format), "utf8")),
   [commandLine]: await withCommandOptions(readFileSync(pathOf(commandLine), "utf8")),
-  "docs/config.schema.generated.json": `${JSON.stringify(shareDefinitions(schema), null, 1)}\n`,
+  "docs/config.schema.generated.json": `${jsonText(shareDefinitions(schema))}\n`,
   "docs/config-reference.generated.md": configReference(schema),
 };
 
