@@ -12,6 +12,7 @@ import { checkShapes, isRows, sameType } from "./check.js";
 import { once, sizeOf } from "./cost.js";
 
 const COLUMN: TensorType = fp32("B", 1);
+const CONTESTS = "logits [B, 2], labels [B, 1], sessions id [B]";
 
 /**
  * The competition of a row in its session: logits z [B, 2], labels y [B, 1] (positive above 1/2) and session ids [B] ->
@@ -28,7 +29,8 @@ export const sessionLogSumExp = defineOp<Record<string, never>>({
     "for row i of class c (1 where the label is above 1/2) `log sum exp z_jc` over the rows j of its session with the other class; -infinity where there is none",
   cost: sessionCost,
   infer(inputs) {
-    checkOperands("sessionLogSumExp", inputs);
+    const ok = inputs.length === 3 && areContests(inputs);
+    checkShapes(ok, "sessionLogSumExp", CONTESTS, inputs);
     return [COLUMN];
   },
   gradient: ({ inputs, outputGradients: [dy], apply }) => [
@@ -57,13 +59,8 @@ export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
     "column c of a row of class 1-c: `exp(z_jc - L_c)` times the sum of dy over the rows of its session with class c; else 0",
   cost: sessionCost,
   infer(inputs) {
-    checkOperands("sessionLogSumExpGrad", inputs.slice(0, 3));
-    checkShapes(
-      inputs.length === 4 && sameType(inputs[3], COLUMN),
-      "sessionLogSumExpGrad",
-      "dy [B, 1]",
-      inputs,
-    );
+    const ok = inputs.length === 4 && areContests(inputs) && sameType(inputs[3], COLUMN);
+    checkShapes(ok, "sessionLogSumExpGrad", `${CONTESTS}, dy [B, 1]`, inputs);
     return [inputs[0]];
   },
   reference({ inputs: [logits, labels, sessions, gradient], outputs }) {
@@ -81,11 +78,8 @@ export const sessionLogSumExpGrad = defineOp<Record<string, never>>({
   },
 });
 
-function checkOperands(op: string, inputs: readonly TensorType[]): void {
-  const [logits, labels, sessions] = inputs;
-  const areSessions = sessions !== undefined && isId(sessions.dtype);
-  const ok = isRows(logits, 2) && logits.shape[1] === 2 && sameType(labels, COLUMN) && areSessions;
-  checkShapes(ok, op, "logits [B, 2], labels [B, 1], sessions id [B]", inputs);
+function areContests([logits, labels, sessions]: readonly TensorType[]): boolean {
+  return isRows(logits, 2) && logits.shape[1] === 2 && sameType(labels, COLUMN) && isId(sessions.dtype);
 }
 
 interface Contest {
