@@ -109,6 +109,32 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "json lines": { file: "rows.jsonl", content: jsonLines(clicks(120)), label: "clicked" },
   "json list": { file: "rows.json", content: JSON.stringify(clicks(120)), label: "clicked" },
   "gzipped csv": { file: "rows.csv.gz", content: gzipSync(delimited(clicks(120))), label: "clicked" },
+  "two colons": {
+    file: "rows.dat",
+    content: delimited(clicks(120), { delimiter: "::", header: false }),
+    label: "column3",
+  },
+  "spaces between columns": {
+    file: "rows.txt",
+    content: delimited(clicks(120), { delimiter: " " }),
+    label: "clicked",
+  },
+  "separators at the ends of lines": {
+    file: "rows.csv",
+    content: delimited(clicks(120)).replace(/(?<!clicked)\n/g, ",\n"),
+    label: "clicked",
+  },
+  "a header and other names": {
+    file: "rows.csv",
+    content: delimited(clicks(120)),
+    label: "y",
+    columns: "a,b,c,y",
+  },
+  "a json list with a byte order mark": {
+    file: "rows.json",
+    content: `\ufeff${JSON.stringify(clicks(120))}`,
+    label: "clicked",
+  },
   "no extension": { file: "rows", content: delimited(clicks(120)), label: "clicked" },
   "windows-1252": {
     file: "rows.csv",
@@ -175,6 +201,12 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "American dates": csv(
     withColumns(120, (i) => ({
       date: `${timeOf(i).getUTCMonth() + 1}/${timeOf(i).getUTCDate()}/2024 10:0${i % 10}`,
+    })),
+  ),
+  "dates with names of months": csv(
+    withColumns(120, (i) => ({
+      at: timeOf(i).toUTCString(),
+      noon: `${timeOf(i).getUTCMonth() + 1}/${timeOf(i).getUTCDate()}/2024 ${(i % 12) + 1}:30 ${i % 2 ? "AM" : "PM"}`,
     })),
   ),
   "a time with all clicks at its start": csv(

@@ -111,6 +111,22 @@ describe("errors", () => {
       { file: "rows.csv", content: "user,clicked\n", label: "clicked" },
       /no readable rows/,
     ],
+    "a spreadsheet": [
+      { file: "rows.csv", content: Buffer.from("PK\u0003\u0004\0\0 more"), label: "clicked" },
+      /a ZIP archive or an Excel workbook[\s\S]*Save the table as CSV/,
+    ],
+    "bytes that are no text": [
+      { file: "rows.csv", content: Buffer.from("ab\0,c\n1,2\n"), label: "c" },
+      /zero bytes, so it is no text/,
+    ],
+    "json without objects": [
+      { file: "rows.json", content: "[1, 2, 3]", label: "clicked" },
+      /are not objects[\s\S]*an object for each row/,
+    ],
+    "fewer names than columns": [
+      { file: "rows.csv", content: "1,2,3\n4,5,6\n", label: "c", columns: "a,c" },
+      /--columns: there must be as many names as columns/,
+    ],
     "one class": [
       { file: "rows.csv", content: delimited(clicks(50, () => 1)), label: "clicked" },
       /has only one value/,
@@ -159,7 +175,7 @@ describe("errors", () => {
     world.write("repeated.csv", `y,a,a,A,b\n${rows.join("")}`);
     const { out } = await cli("init", "repeated.csv", "--label", "y", "--output", "repeated.config.ts");
     const config = readFileSync("repeated.config.ts", "utf8");
-    expect(out).toContain("60 rows, 2 columns with names of their own");
+    expect(out).toContain("60 rows, 2 columns, not counting those with the same name");
     for (const name of ["a", "A"]) {
       expect(out).toContain(`- ${name}: several columns have this name`);
       expect(config).toContain(`- ${name}: several columns have this name`);

@@ -1,46 +1,55 @@
-/** Dates as people write them, beside ISO 8601. */
+/** Dates as people and programs write them, beside ISO 8601. */
 
-interface Format {
-  /** For DuckDB's strptime. */
-  readonly format: string;
-  /** The groups are year, month and day in the order of `parts`, then hour, minute and second. */
-  readonly pattern: RegExp;
-  readonly parts: readonly ["year" | "month" | "day", "year" | "month" | "day", "year" | "month" | "day"];
-}
-
-const DAYS: readonly Omit<Format, "pattern">[] = [
-  { format: "%m/%d/%Y", parts: ["month", "day", "year"] },
-  { format: "%d/%m/%Y", parts: ["day", "month", "year"] },
-  { format: "%d.%m.%Y", parts: ["day", "month", "year"] },
-  { format: "%d-%m-%Y", parts: ["day", "month", "year"] },
-  { format: "%Y/%m/%d", parts: ["year", "month", "day"] },
-  { format: "%Y%m%d", parts: ["year", "month", "day"] },
+/** The formats of days, for DuckDB's strptime. Where several fit, the first one counts: the month is before the day. */
+const DAYS = [
+  ...["%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d"],
+  ...["%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"],
 ];
-const TIMES = ["", " %H:%M:%S", " %H:%M"];
+const TIMES = ["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"];
+const WHOLE = ["%Y%m%d%H%M%S", "%a, %d %b %Y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y", "%d/%b/%Y:%H:%M:%S"];
 
+const MONTHS = [
+  ...["January", "February", "March", "April", "May", "June", "July", "August", "September"],
+  ...["October", "November", "December"],
+];
+const SHORT_MONTHS = MONTHS.map((name) => name.slice(0, 3));
+
+/** What each part of a format matches; the names of the groups are those of {@link Parts}. */
 const PATTERNS: Readonly<Record<string, string>> = {
-  "%Y": "(\\d{4})",
-  "%m": "(\\d{1,2})",
-  "%d": "(\\d{1,2})",
-  "%H": "(\\d{1,2})",
-  "%M": "(\\d{2})",
-  "%S": "(\\d{2})",
+  "%Y": "(?<year>\\d{4})",
+  "%m": "(?<month>\\d{1,2})",
+  "%b": `(?<name>${SHORT_MONTHS.join("|")})`,
+  "%B": `(?<name>${MONTHS.join("|")})`,
+  "%d": "(?<day>\\d{1,2})",
+  "%a": "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)",
+  "%H": "(?<hour>\\d{1,2})",
+  "%I": "(?<hour>\\d{1,2})",
+  "%M": "(?<minute>\\d{2})",
+  "%S": "(?<second>\\d{2})",
+  "%p": "(?<half>AM|PM)",
 };
 
-const FORMATS: readonly Format[] = DAYS.flatMap(({ format, parts }) =>
-  TIMES.map((time) => {
-    const isPacked = format === "%Y%m%d";
-    const day = isPacked ? "(\\d{4})(\\d{2})(\\d{2})" : patternOf(format);
-    return { format: format + time, parts, pattern: new RegExp(`^${day}${patternOf(time)}$`) };
-  }),
+type Parts = Readonly<
+  Partial<Record<"year" | "month" | "name" | "day" | "hour" | "minute" | "second" | "half", string>>
+>;
+
+interface Format {
+  readonly format: string;
+  readonly pattern: RegExp;
+}
+
+const FORMATS: readonly Format[] = [...DAYS.flatMap((day) => TIMES.map((time) => day + time)), ...WHOLE].map(
+  (format) => ({ format, pattern: new RegExp(`^${patternOf(format)}$`, "i") }),
 );
 
 function patternOf(format: string): string {
-  return format.replace(/[./]/g, "\\$&").replace(/%[YmdHMS]/g, (part) => PATTERNS[part]);
+  const pattern = format.replace(/[./]/g, "\\$&").replace(/%[A-Za-z]/g, (part) => PATTERNS[part]);
+  // Without separators, each part has all its digits.
+  return format.startsWith("%Y%m%d") ? pattern.replaceAll("{1,2}", "{2}") : pattern;
 }
 
 /**
- * The first format that all texts have (or the one named, if they have it), month before day where both fit, and the times in milliseconds since 1970;
+ * The first format that all texts have (or the one named, if they have it), and the times in milliseconds since 1970;
  * undefined if none fits.
  */
 export function dateFormatOf(
@@ -49,20 +58,32 @@ export function dateFormatOf(
 ): { format: string; times: number[] } | undefined {
   for (const each of FORMATS) {
     if ((format !== undefined && each.format !== format) || !each.pattern.test(texts[0])) continue;
-    const times = texts.map((text) => timeOf(text, each));
+    const times = texts.map((text) => timeOf(text, each.pattern));
     if (times.every(Number.isFinite)) return { format: each.format, times };
   }
   return undefined;
 }
 
-function timeOf(text: string, { pattern, parts }: Format): number {
-  const match = pattern.exec(text);
-  if (!match) return Number.NaN;
-  const [first, second, third, hour = 0, minute = 0, seconds = 0] = match
-    .slice(1)
-    .map((part) => Number(part ?? 0));
-  const date = Object.fromEntries(parts.map((part, i) => [part, [first, second, third][i]]));
-  const time = Date.UTC(date.year, date.month - 1, date.day, hour, minute, seconds);
-  const isReal = new Date(time).getUTCMonth() === date.month - 1 && date.year >= 1900 && date.year <= 2100;
-  return isReal && hour < 24 && minute < 60 && seconds < 60 ? time : Number.NaN;
+function timeOf(text: string, pattern: RegExp): number {
+  const parts: Parts | undefined = pattern.exec(text)?.groups;
+  if (!parts) return Number.NaN;
+  const [year, day] = [Number(parts.year), Number(parts.day)];
+  const month = monthOf(parts);
+  const [hour, minute, second] = [hourOf(parts), Number(parts.minute ?? 0), Number(parts.second ?? 0)];
+  const time = Date.UTC(year, month, day, hour, minute, second);
+  const isReal = new Date(time).getUTCMonth() === month && year >= 1900 && year <= 2100;
+  return isReal && hour < 24 && minute < 60 && second < 60 ? time : Number.NaN;
+}
+
+/** From 0. */
+function monthOf({ month, name }: Parts): number {
+  if (name === undefined) return Number(month) - 1;
+  return SHORT_MONTHS.findIndex((each) => each.toLowerCase() === name.slice(0, 3).toLowerCase());
+}
+
+/** From 0; 12 AM is midnight. */
+function hourOf({ hour = "0", half }: Parts): number {
+  if (half === undefined) return Number(hour);
+  if (Number(hour) < 1 || Number(hour) > 12) return Number.NaN;
+  return (Number(hour) % 12) + (/^p/i.test(half) ? 12 : 0);
 }

@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import type { SourceInput } from "../data/data-config.js";
-import { formatByName } from "../data/source/source-files.js";
+import { contentOf } from "../data/source/file-content.js";
+import { formatByName, isRemote } from "../data/source/source-files.js";
 import { textBytes } from "../data/source/text-bytes.js";
 import { utf16Order } from "../data/source/text-encoding.js";
-import { fieldsOf, numbered } from "../data/source/text-layout.js";
-import { instantOf } from "../features/instant.js";
-import { numberValue } from "../features/values.js";
+import { fieldsOf } from "../data/source/text-layout.js";
+import { DataError } from "../errors.js";
+import { columnsOf, givenColumns, shortHeader } from "./header.js";
 
 /**
  * The layout of a text file, guessed from its first lines. Training never guesses: what is found here is written into the
@@ -20,38 +21,71 @@ type Layout = Partial<
 const LINES = 500;
 /** Lines at the top that may be no data. */
 const MOST_SKIPPED = 20;
-const DELIMITERS = [",", "\t", ";", "|"];
+const DELIMITERS = [",", "\t", ";", "|", "::"];
 
 /**
  * What the config of a source must say about a file so that it is read as its first lines suggest.
  * @param path a file that exists
  * @param names the names of the columns, if the user gave them
  * @param label the label that the user named: a first line that has it is a header
+ * @throws DataError if the name of the file says that it has another format
  */
 export async function guessLayout(
   path: string,
   names: readonly string[] | undefined,
   label: string | undefined,
 ): Promise<Layout> {
-  const known = formatByName(path);
-  if (known !== undefined && known !== "csv" && known !== "tsv") return {};
+  const named = formatByName(path);
+  const content = isRemote(path) ? undefined : contentOf(path);
+  if (content === "Parquet") return named === undefined ? { format: "parquet" } : {};
+  if (named !== undefined && !["csv", "tsv", "json"].includes(named)) return {};
   const head = await headOf(path);
   if (!head) return {};
-  const { encoding, lines } = head;
-  if (known === undefined && /^\s*[{[]/.test(lines[0] ?? "")) return { format: "json" };
-  const delimiter = known === "tsv" ? "\t" : delimiterOf(lines);
+  const [first = ""] = head.lines;
+  if (named === undefined ? mayBeJson(first) : named === "json") {
+    if (first !== "" && !mayBeJson(first)) throw otherFormat(path, "no JSON", "csv");
+    return named === undefined ? { format: "json" } : {};
+  }
+  if (isJson(first)) throw otherFormat(path, "JSON", "json");
+  return textLayout(head, named, names, label);
+}
+
+const mayBeJson = (line: string): boolean => /^\s*[{[]/.test(line);
+
+/** The line opens an object or a list of objects. */
+const isJson = (line: string): boolean => /^\s*(\{\s*("|$)|\[\s*(\{|$))/.test(line);
+
+function otherFormat(path: string, content: string, extension: string): DataError {
+  return new DataError({
+    what: `the file has ${content}, unlike what its name says`,
+    where: "data.path",
+    got: path,
+    expected: "a name that tells the format",
+    next: `Rename the file: its name must end in .${extension}, also when the model scores such files.`,
+  });
+}
+
+function textLayout(
+  { encoding, lines }: Head,
+  named: SourceInput["format"],
+  names: readonly string[] | undefined,
+  label: string | undefined,
+): Layout {
+  const delimiter = named === "tsv" ? "\t" : delimiterOf(lines);
   const records = lines.map((line) => fieldsOf(line, delimiter));
   const skip = linesAbove(records);
   const table = records.slice(skip).filter((_, i) => lines[skip + i] !== "");
-  const isTsv = known === "tsv" || (known === undefined && delimiter === "\t");
+  const isTsv = named === "tsv" || (named === undefined && delimiter === "\t");
   return {
-    ...(known === undefined && { format: isTsv ? "tsv" : "csv" }),
+    ...(named === undefined && { format: isTsv ? "tsv" : "csv" }),
     ...(!isTsv && delimiter !== "," && { delimiter }),
     ...(skip > 0 && { skip }),
     ...(encoding !== "utf-8" && { encoding }),
     ...(hasDecimalComma(table, delimiter) && { decimal: "," as const }),
     ...(hasSpaces(table) && { trim: true }),
-    ...columnsOf(table, names, label),
+    ...(names
+      ? givenColumns(names, table, skip)
+      : (shortHeader(records[skip - 1], table, label) ?? columnsOf(table, label))),
   };
 }
 
@@ -62,8 +96,14 @@ const HEAD_BYTES = 2 ** 18;
 
 type Encoding = "utf-8" | "utf-16" | "windows-1252";
 
-/** The first lines, and the encoding; undefined if the file cannot be read here. */
-async function headOf(path: string): Promise<{ encoding: Encoding; lines: string[] } | undefined> {
+/** The first lines of a file, and the encoding. */
+interface Head {
+  readonly encoding: Encoding;
+  readonly lines: readonly string[];
+}
+
+/** @returns undefined if the file cannot be read here */
+async function headOf(path: string): Promise<Head | undefined> {
   const pieces = textBytes(path);
   if (!pieces) return undefined;
   let [read, rest, head] = [0, Buffer.alloc(0), Buffer.alloc(0)];
@@ -108,17 +148,18 @@ function joinedQuotes(lines: readonly string[]): string[] {
 
 const isClosed = (text: string): boolean => text.split('"').length % 2 === 1;
 
-/** The separator that gives most lines the same number of fields, above one. */
+/** The separator that gives most lines the same number of fields, above one; spaces only if nothing else separates any. */
 function delimiterOf(lines: readonly string[]): string {
   const filled = lines.filter((line) => line !== "");
-  const found = DELIMITERS.map((delimiter) => {
+  const score = (delimiter: string) => {
     const widths = filled.map((line) => fieldsOf(line, delimiter).length);
     const width = mostFrequent(widths);
     const agreeing = widths.filter((each) => each === width).length;
     return { delimiter, width, score: width === 1 ? 0 : agreeing / filled.length };
-  });
-  found.sort((a, b) => b.score - a.score || b.width - a.width);
-  return found[0].score === 0 ? "," : found[0].delimiter;
+  };
+  const [best] = DELIMITERS.map(score).sort((a, b) => b.score - a.score || b.width - a.width);
+  if (best.score > 0) return best.delimiter;
+  return score(" ").score === 1 ? " " : ",";
 }
 
 function mostFrequent(values: readonly number[]): number {
@@ -150,35 +191,3 @@ function hasSpaces(table: readonly (readonly string[])[]): boolean {
   const inner = table.flatMap((fields) => fields.slice(1));
   return inner.filter((field) => field.startsWith(" ")).length * 2 > inner.length;
 }
-
-/** Names for a file without a header, given or numbered. */
-function columnsOf(
-  table: readonly (readonly string[])[],
-  names: readonly string[] | undefined,
-  label: string | undefined,
-): Layout {
-  if (names) return { columns: [...names] };
-  const [first = [], ...rest] = table.map((fields) => fields.map((field) => field.trim()));
-  if (isHeader(first, rest, label)) return {};
-  return { columns: first.map((_, i) => numbered(i, first.length)) };
-}
-
-/** Names differ, are no numbers or dates, and are not among the values below them. */
-function isHeader(
-  first: readonly string[],
-  rest: readonly (readonly string[])[],
-  label: string | undefined,
-): boolean {
-  if (label !== undefined && first.includes(label)) return true;
-  if (label !== undefined && /^column\d+$/.test(label)) return false;
-  if (new Set(first).size < first.length || first.some(isValue)) return false;
-  const isColumnOfValues = (i: number) => {
-    const values = rest.map((fields) => fields[i] ?? "").filter((value) => value !== "");
-    return values.length > 0 && values.every(isValue);
-  };
-  if (first.some((name, i) => name !== "" && isColumnOfValues(i))) return true;
-  return !first.some((name, i) => rest.some((fields) => fields[i] === name));
-}
-
-const isValue = (text: string): boolean =>
-  text !== "" && (Number.isFinite(numberValue(text.replace(",", "."))) || Number.isFinite(instantOf(text)));

@@ -63,7 +63,7 @@ function tell({ proposal, profile, label, isGuessed }: InitResult): void {
   const guessed = isGuessed ? " (guessed from its name; --label names another)" : "";
   const leftOut = decisions.filter(({ isLeftOut }) => isLeftOut);
   say(
-    `${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}${profile.repeated.length > 0 ? " with names of their own" : ""}`,
+    `${plural(profile.rows, "row")}, ${plural(profile.columns.length, "column")}${profile.repeated.length > 0 ? ", not counting those with the same name" : ""}`,
   );
   if (profile.malformed.length > 0) say(`${plural(profile.malformed.length, "malformed line")} left out`);
   say(`Label: ${label.name}${guessed}. ${label.notes.join(" ")}`);

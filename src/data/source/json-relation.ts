@@ -1,3 +1,4 @@
+import { DataError } from "../../errors.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
@@ -7,6 +8,7 @@ import { withJsonLine } from "./json-lines.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
+import { textBytes } from "./text-bytes.js";
 import { compressionOption } from "./text-layout.js";
 import { typesOfTexts } from "./text-types.js";
 import { type Conversion, convertedSql, declaredTypes, refuseMisfits } from "./trained-types.js";
@@ -23,21 +25,23 @@ export async function jsonRelation(
   where: string,
 ): Promise<Relation> {
   const hasFileColumn = config.sql === undefined && files.paths.length > 1;
-  const relation = (columns: string) => jsonReader(config, files, columns, hasFileColumn);
+  const layout = await layoutOptions(config, files);
+  const relation = (columns: string) => jsonReader(files, layout, columns, hasFileColumn);
   // Reads the whole of every file.
   const described = await duck.describe(`SELECT * FROM ${relation("")}`, where).catch(async (error) => {
-    throw await withJsonLine(error);
+    throw isNoObject(error) ? noObjects(files, where) : await withJsonLine(error);
   });
   const found = described.filter(({ name }) => name !== FILE_COLUMN);
-  const { columns, repeated } = await withoutRepeated(duck, found, files, demand, where);
-  if (!config.rows) await refuseInexactIds(duck, objects(files), fractionIds(columns, demand), where);
+  const { columns, repeated } = await withoutRepeated(duck, found, { files, layout }, demand, where);
+  if (!config.rows)
+    await refuseInexactIds(duck, objects({ files, layout }), fractionIds(columns, demand), where);
   const texts = `SELECT * FROM ${relation(columnsOption(columns, () => "VARCHAR"))}`;
   const conversions = await conversionsOf(duck, config, columns, texts, demand, where);
   const types = new Map(conversions.map(({ name, from }) => [name, from]));
   const read = (withFile: boolean) =>
     jsonReader(
-      config,
       files,
+      layout,
       columnsOption(columns, ({ name }) => types.get(name)!),
       withFile,
     );
@@ -127,12 +131,12 @@ const isNested = (type: string) => /[[(]/.test(type) && !/^(DECIMAL|ENUM)\(.*\)$
 async function withoutRepeated(
   duck: Duck,
   columns: readonly SourceColumn[],
-  files: SourceFiles,
+  from: { readonly files: SourceFiles; readonly layout: string },
   demand: Demand,
   where: string,
 ): Promise<{ columns: readonly SourceColumn[]; repeated: readonly string[] }> {
   if (!mayBeRenamed(columns.map(({ name }) => name))) return { columns, repeated: [] };
-  const sql = `SELECT key, min(filename) FROM (SELECT unnest(json_keys(json)) AS key, filename FROM (${objects(files)})) GROUP BY key ORDER BY key`;
+  const sql = `SELECT key, min(filename) FROM (SELECT unnest(json_keys(json)) AS key, filename FROM (${objects(from)})) GROUP BY key ORDER BY key`;
   const keys = new Map((await duck.rows(sql, where)) as [key: string, file: string][]);
   const repeated = repeatedNames([...keys.keys()]);
   const read = readName(demand, repeated);
@@ -150,8 +154,8 @@ function fractionIds(columns: readonly SourceColumn[], { wants }: Demand): strin
 }
 
 /** A SELECT of the text of each object, and of its file. */
-const objects = (files: SourceFiles) =>
-  `SELECT json, filename FROM read_json_objects(${pathsOf(files)}, filename = true, ${OWN_COLUMNS}${compressionOf(files)})`;
+const objects = ({ files, layout }: { readonly files: SourceFiles; readonly layout: string }) =>
+  `SELECT json, filename FROM read_json_objects(${pathsOf(files)}, filename = true, ${OWN_COLUMNS}${layout})`;
 
 const pathsOf = ({ paths }: SourceFiles) => `[${paths.map(quoteText).join(", ")}]`;
 
@@ -161,15 +165,43 @@ function compressionOf({ paths }: SourceFiles): string {
   return compressions.size === 1 ? [...compressions][0] : "";
 }
 
-function jsonReader(config: SourceConfig, files: SourceFiles, columns: string, hasFile: boolean): string {
+/** Options for the compression of files, and for where their objects are. */
+async function layoutOptions(config: SourceConfig, files: SourceFiles): Promise<string> {
+  if (config.rows) return ", format = 'newline_delimited'";
+  const heads = await Promise.all(files.paths.map(startOfText));
+  // Detection takes a list after a byte order mark for a single value.
+  const isMarkedList = heads.some((head) => /^\ufeff\s*\[/.test(head));
+  return `${isMarkedList ? ", format = 'array'" : ""}${compressionOf(files)}`;
+}
+
+async function startOfText(path: string): Promise<string> {
+  for await (const piece of textBytes(path) ?? []) return piece.toString("utf8", 0, 64);
+  return "";
+}
+
+function jsonReader(files: SourceFiles, layout: string, columns: string, hasFile: boolean): string {
   const options = [
     pathsOf(files),
     OWN_COLUMNS,
+    "records = true",
     ...(columns === "" ? ["sample_size = -1, maximum_sample_files = 2147483647"] : [columns]),
     ...(hasFile ? [`filename = '${FILE_COLUMN}'`] : []),
-    ...(config.rows ? ["format = 'newline_delimited', records = true"] : []),
   ];
-  return `read_json(${options.join(", ")}${compressionOf(files)})`;
+  return `read_json(${options.join(", ")}${layout})`;
+}
+
+const isNoObject = (error: unknown) =>
+  error instanceof DataError && /non-record JSON/.test(error.report.got ?? "");
+
+function noObjects({ paths }: SourceFiles, where: string): DataError {
+  return new DataError({
+    what: "the values of the JSON files are not objects",
+    where: `${where}.path`,
+    got: paths.slice(0, 3).join(", "),
+    expected:
+      'an object for each row, such as {"user": "u1", "clicked": 1}: one in each line, or all in one list',
+    next: "Write each row as an object with the names of the columns.",
+  });
 }
 
 function columnsOption(columns: readonly SourceColumn[], typeOf: (column: SourceColumn) => string): string {

@@ -1,15 +1,5 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../../errors.js";
 import { canonicalText } from "../../features/canonical.js";
@@ -20,6 +10,7 @@ import { hasTextKey, type SourceConfig } from "../data-config.js";
 import { fromRowJson } from "../row-json.js";
 import { type Demand, demandOfEvents } from "./demand.js";
 import { type Duck, quoteText } from "./duckdb.js";
+import { firstBytes } from "./file-content.js";
 import { sqlFiles } from "./sql-files.js";
 import { utf16Order } from "./text-encoding.js";
 
@@ -108,7 +99,7 @@ async function joinedFiles(duck: Duck, { sql }: SourceConfig, where: string): Pr
 /** DuckDB would read it as UTF-8 with a zero byte after every letter, or fail. */
 function refuseUtf16(path: string, format: SourceFormat, where: string): void {
   if (isRemote(path)) return;
-  const order = utf16Order(firstBytes(path));
+  const order = utf16Order(firstBytes(path, 2));
   if (order === undefined) return;
   const convert = `onvert it with iconv -f UTF-16${order === "big" ? "BE" : "LE"} -t UTF-8 ${basename(path)}.`;
   throw new DataError({
@@ -118,14 +109,6 @@ function refuseUtf16(path: string, format: SourceFormat, where: string): void {
     expected: "UTF-8",
     next: hasTextKey(format, "encoding") ? `Set encoding: "utf-16", or c${convert}` : `C${convert}`,
   });
-}
-
-function firstBytes(path: string): Buffer {
-  const file = openSync(path, "r");
-  const head = Buffer.alloc(2);
-  const length = readSync(file, head, 0, 2, 0);
-  closeSync(file);
-  return head.subarray(0, length);
 }
 
 /** The files of a pattern or path, in name order; none if there are none. */

@@ -5,6 +5,7 @@ import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
 import { type ColumnTypes, type Demand, demandWithEvents, namedInSql } from "./demand.js";
 import type { Duck, SourceColumn } from "./duckdb.js";
+import { refuseOtherContent } from "./file-content.js";
 import { firstMalformed } from "./first-malformed.js";
 import { type JoinedSql, withJoinedFiles } from "./joined-files.js";
 import { NO_ROWS } from "./rejects.js";
@@ -14,7 +15,13 @@ import { refuseUnrepeatable } from "./repeatable-sql.js";
 import { readName, repeatedNames } from "./repeated-names.js";
 import { fixOrder } from "./row-order.js";
 import { seenTypes } from "./seen-types.js";
-import { type FileIdentity, findFiles, type SourceFiles, type SourceFormat } from "./source-files.js";
+import {
+  type FileIdentity,
+  findFiles,
+  isRemote,
+  type SourceFiles,
+  type SourceFormat,
+} from "./source-files.js";
 import { withTrainedTexts } from "./trained-texts.js";
 
 /** An opened source: its files exist and its columns are known. */
@@ -76,6 +83,7 @@ export async function openFiles(
   ofRun: Demand,
 ): Promise<Source> {
   refuseTextOptions(config, files.format, where);
+  for (const path of files.paths) if (!isRemote(path)) refuseOtherContent(path, files.format, where);
   const ofRows = demandWithEvents(ofRun, config);
   const demand = { ...ofRows, sql: [...ofRows.sql, ...(config.sql === undefined ? [] : [config.sql])] };
   const relation = await openRelation(duck, config, files, demand, where);

@@ -70,6 +70,7 @@ async function columnsOf(
   const first = fieldsOf(await firstRecord(duck, config, path, where), delimiter);
   const names = config.trim ? first.map((name) => name.trim()) : first;
   const given = config.columns ?? (hasHeader(config) ? names : []);
+  if (first.some((name) => name.includes("\0"))) throw noText(originalPath(duck, path), where);
   if (given.length > first.length) throw tooFewColumns(config, first, where);
   return distinctNames(first.map((_, i) => given[i] || numbered(i, first.length)));
 }
@@ -123,6 +124,16 @@ function notReadable({ encoding = "utf-8" }: SourceConfig, path: string, where: 
     next: isUtf8
       ? 'Set encoding: "windows-1252" or "latin-1", or convert the file with iconv.'
       : "Set the encoding in which the file was written.",
+  });
+}
+
+function noText(path: string, where: string): DataError {
+  return new DataError({
+    what: "the first line of the file has zero bytes, so it is no text",
+    where: `${where}.path`,
+    got: path,
+    expected: "a text file",
+    next: "Set format to that of the file, or write the table as CSV or Parquet with the program that made it.",
   });
 }
 
