@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { referenceBackend } from "../src/backends/reference/backend.js";
@@ -35,6 +36,12 @@ const CELLS: Readonly<Record<string, fc.Arbitrary<Json>>> = {
   dates: fc
     .date({ min: new Date("1990-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
     .map((date) => date.toISOString()),
+  "American times": fc
+    .date({ min: new Date("1990-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
+    .map((date) => date.toLocaleString("en-US", { timeZone: "UTC" }).replace(",", "").replace("\u202f", " ")),
+  "times of mail": fc
+    .date({ min: new Date("1990-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
+    .map((date) => date.toUTCString()),
   lists: fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 3 }),
   vectors: fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
   objects: fc.record({ x: fc.integer() }),
@@ -81,11 +88,33 @@ const table = fc
     return fc.array(row, { minLength: rows, maxLength: rows });
   });
 
-async function trains(rows: readonly object[]): Promise<boolean> {
-  writeFileSync("rows.jsonl", rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+/** Ways to write the same table. Text files quote every cell. */
+const text = (delimiter: string, end: string) => (rows: readonly Readonly<Record<string, Json>>[]) => {
+  const cell = (value: Json) => {
+    const written = typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "");
+    return `"${written.replaceAll('"', '""')}"`;
+  };
+  const names = Object.keys(rows[0]);
+  const lines = [names, ...rows.map((row) => names.map((name) => row[name]))];
+  return lines.map((cells) => cells.map(cell).join(delimiter) + end).join("");
+};
+const jsonLines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+const FORMS: Readonly<Record<string, (rows: readonly Readonly<Record<string, Json>>[]) => string | Buffer>> =
+  {
+    "rows.jsonl": jsonLines,
+    "rows.json": (rows) => `\ufeff${JSON.stringify(rows, null, 1)}`,
+    "rows.csv": text(",", "\n"),
+    "rows.tsv": text("\t", "\r\n"),
+    "rows.txt": text(";", "\n"),
+    "rows.csv.gz": (rows) => gzipSync(text("|", "\n")(rows)),
+    "utf-16.csv": (rows) => Buffer.from(`\ufeff${text(",", "\r\n")(rows)}`, "utf16le"),
+  };
+
+async function trains(rows: readonly Readonly<Record<string, Json>>[], path: string): Promise<boolean> {
+  writeFileSync(path, FORMS[path](rows));
   let proposed: ConfigInput;
   try {
-    proposed = (await initConfig({ path: "rows.jsonl", label: "the label" })).proposal.config;
+    proposed = (await initConfig({ path, label: "the label" })).proposal.config;
   } catch (error) {
     if (
       error instanceof PairloomError &&
@@ -112,8 +141,8 @@ it(
   async () => {
     let trained = 0;
     await fc.assert(
-      fc.asyncProperty(table, async (rows) => {
-        if (await trains(rows)) trained++;
+      fc.asyncProperty(table, fc.constantFrom(...Object.keys(FORMS)), async (rows, path) => {
+        if (await trains(rows, path)) trained++;
       }),
       { numRuns: RUNS, seed: Number(process.env.INIT_SEED ?? 7) },
     );
