@@ -1,7 +1,8 @@
 import { NULL_WORDS } from "../data/null-words.js";
 import { readScalar } from "../data/source/column-query.js";
 import { type Duck, quoteName, quoteText } from "../data/source/duckdb.js";
-import { elementSql, mapTypes } from "../data/source/element-query.js";
+import { elementSql } from "../data/source/element-query.js";
+import { mapTypes } from "../data/source/nested-types.js";
 import { type MalformedRow, NO_ROWS } from "../data/source/rejects.js";
 import { ROW_COLUMN } from "../data/source/row-numbers.js";
 import { type Source, withNullValues } from "../data/source/source.js";

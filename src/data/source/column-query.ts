@@ -14,10 +14,10 @@ import {
   isTextType,
   JSON_OBJECT,
   listSql,
-  mapTypes,
   presentSql,
 } from "./element-query.js";
 import { isJsonText, jsonText, jsonTextsSql } from "./json-value.js";
+import { mapTypes } from "./nested-types.js";
 import { columnType, type Source } from "./source.js";
 import { weightedItemsSql, weightedSql } from "./weighted-query.js";
 

@@ -7,7 +7,7 @@ import {
   signedType,
 } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
-import { mapTypes } from "./element-query.js";
+import { mapTypes } from "./nested-types.js";
 
 /** The type that holds every value of two DuckDB types without a change. */
 

@@ -5,6 +5,7 @@ import { listElement } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
 import { quoteText } from "./duckdb.js";
 import { isJsonText, jsonCanonicalSql, jsonListSql, jsonText } from "./json-value.js";
+import { type EntryTypes, mapTypes } from "./nested-types.js";
 
 /** SQL for one value of a DuckDB type, for lists, and for the entries of a map. */
 
@@ -68,11 +69,6 @@ export function listSql(
   return `CASE WHEN ${text ?? column} IS NOT NULL THEN [${column}] END`;
 }
 
-/** The types of a map's keys and values. */
-export function mapTypes(type: string): EntryTypes | undefined {
-  return /^MAP\((?<key>\w+(?:\([^)]*\))?), (?<value>.*)\)$/.exec(type)?.groups as EntryTypes | undefined;
-}
-
 /** The entries of a map. A map of texts that has a key twice, as JSON may have, is no value: requests cannot have it. */
 export function entriesSql(map: string, { key }: EntryTypes): string {
   if (key !== "VARCHAR") return `map_entries(${map})`;
@@ -85,11 +81,6 @@ export function entriesSql(map: string, { key }: EntryTypes): string {
 export function entryTypes(type: string): EntryTypes | undefined {
   const entries = /^STRUCT\("?key"? (?<key>\w+(?:\([^)]*\))?), "?value"? (?<value>.*)\)\[\d*\]$/;
   return entries.exec(type)?.groups as EntryTypes | undefined;
-}
-
-export interface EntryTypes {
-  readonly key: string;
-  readonly value: string;
 }
 
 /**

@@ -1,10 +1,13 @@
 import { DataError } from "../../errors.js";
+import { listElement } from "../../features/sql-types.js";
 import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, OWN_COLUMNS, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { withJsonLine } from "./json-lines.js";
+import { jsonForTexts, textsForJson } from "./json-value.js";
+import { isNested, mapTypes, structFields } from "./nested-types.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
 import { mayBeRenamed, readName, repeatedNames, sameName } from "./repeated-names.js";
 import type { SourceFiles } from "./source-files.js";
@@ -80,13 +83,15 @@ async function conversionsOf(
     const own = jsonType(type, want(name), isNamed(name));
     const known = declared.get(name) ?? trained(name);
     const isDeclared = declared.has(name);
-    if (isDeclared && isNested(known!)) return { name, from: known!, to: known! };
+    if (isDeclared && isNested(known!))
+      return { name, from: jsonForTexts(known!), to: known!, want: want(name) };
     const to = known ?? settledType(type, settled.get(name)?.type) ?? own;
     const isText = isTime(to) || (known === "DOUBLE" && !isNumeric(want(name)));
     const isMixed = to === "VARCHAR" && /^(JSON|DOUBLE)$/.test(type) && !isNumeric(want(name));
+    const areTexts = isNested(to) && type !== to && hasTextsOf(type, to);
     return {
       name,
-      from: isMixed ? "JSON" : readType(own, to, isText),
+      from: isMixed || areTexts ? jsonForTexts(to) : readType(own, to, isText),
       to,
       shown: type,
       want: want(name),
@@ -121,7 +126,25 @@ function readType(own: string, to: string, isText: boolean): string {
   return "VARCHAR";
 }
 
-const isNested = (type: string) => /[[(]/.test(type) && !/^(DECIMAL|ENUM)\(.*\)$/s.test(type);
+/** True if the values of a type may be read as another one in which some of them are texts. */
+function hasTextsOf(type: string, texts: string): boolean {
+  if (type === texts || texts === "VARCHAR") return true;
+  const [element, text] = [listElement(type), listElement(texts)];
+  if (element !== undefined && text !== undefined) return hasTextsOf(element, text);
+  const [fields, map, textFields, textMap] = [
+    structFields(type),
+    mapTypes(type),
+    structFields(texts),
+    mapTypes(texts),
+  ];
+  const values = map ? [map.value] : [...(fields?.values() ?? [])];
+  if (textMap) return values.length > 0 && values.every((value) => hasTextsOf(value, textMap.value));
+  return (
+    fields !== undefined &&
+    textFields !== undefined &&
+    [...fields].every(([name, field]) => !textFields.has(name) || hasTextsOf(field, textFields.get(name)!))
+  );
+}
 
 /**
  * The columns without those that differ only in capitals, which are `repeated`. DuckDB calls the key `X` beside `x` `X_1`,
@@ -212,7 +235,7 @@ function columnsOption(columns: readonly SourceColumn[], typeOf: (column: Source
 /** Texts that look like dates stay text where a feature reads them. */
 function jsonType(detected: string, want: Want | undefined, named: boolean): string {
   // SQL compares texts without the quotes of JSON.
-  const type = named ? detected.replace(/\bJSON\b/g, "VARCHAR") : detected;
+  const type = named ? textsForJson(detected) : detected;
   // Detection takes the text "Infinity" for a date.
   if ((want === "number" || want === "imputed") && isTime(type)) return "VARCHAR";
   if (want !== "text") return type;

@@ -1,5 +1,8 @@
 import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import { listTextSql } from "../../features/list-text.js";
+import { listElement } from "../../features/sql-types.js";
+import { quoteText } from "./duckdb.js";
+import { mapLeaves, mapTypes, structFields } from "./nested-types.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
 
@@ -29,6 +32,36 @@ export function jsonSqlText(value: string, isId: boolean): string {
   const [text, canonical] = [jsonText(value), jsonCanonicalSql(value)];
   const isKept = isId ? "" : ` AND NOT coalesce(${isRefusedSql(canonical)}, false)`;
   return `CASE WHEN ${isA(value, "DOUBLE")}${isKept} THEN ${canonical} ELSE ${text} END`;
+}
+
+/** An item of a list: no column has this name. */
+const ITEM = '"@item"';
+
+/** The lists, maps and structs of a type with JSON values in place of texts. */
+export const jsonForTexts = (type: string) => mapLeaves(type, (leaf) => (leaf === "VARCHAR" ? "JSON" : leaf));
+
+/** The lists, maps and structs of a type with texts in place of JSON values. */
+export const textsForJson = (type: string) => mapLeaves(type, (leaf) => (leaf === "JSON" ? "VARCHAR" : leaf));
+
+/** {@link jsonSqlText} of each JSON value in a list, map or struct; other values stay. */
+export function jsonSqlTexts(value: string, type: string, isId: boolean): string {
+  if (type === "JSON") return jsonSqlText(value, isId);
+  if (textsForJson(type) === type) return value;
+  const element = listElement(type);
+  if (element !== undefined)
+    return `list_transform(${value}, lambda ${ITEM}: ${jsonSqlTexts(ITEM, element, isId)})`;
+  const map = mapTypes(type);
+  if (map) return `map(map_keys(${value}), ${jsonSqlTexts(`map_values(${value})`, `${map.value}[]`, isId)})`;
+  const fields = [...structFields(type)!].map(
+    ([name, field]) =>
+      `${name} := ${jsonSqlTexts(`struct_extract(${value}, ${textOfName(name)})`, field, isId)}`,
+  );
+  return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${fields.join(", ")}) END`;
+}
+
+/** The name of a field, which DuckDB quotes where it has to, as a text. */
+function textOfName(name: string): string {
+  return quoteText(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 }
 
 /** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */

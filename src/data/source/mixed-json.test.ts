@@ -58,3 +58,34 @@ it.each<[string, object]>([
   for await (const { columns } of scanSource(sourceSchema.parse({ path: alone }), fitted))
     expect(idsOf(columns.columns.get("x"), columns.rows)).toEqual(expected.slice(0, 1));
 });
+
+/** What `sql` reads: a JSON cell, and the column that SQL makes of it. */
+const NESTED: readonly [cell: string, sql: string, types: string | undefined][] = [
+  ['[VALUE, "a"]', "c[1]", undefined],
+  ['[[VALUE], ["a"]]', "c[1][1]", undefined],
+  ['{"p": VALUE, "q": ["a"]}', "c.p", undefined],
+  ['[{"JSON": VALUE}, {"JSON": "a"}]', "c[1].JSON", undefined],
+  ['{"a b": [VALUE, "a"]}', "c['a b'][1]", undefined],
+  ['[VALUE, "a"]', "c[1]", "VARCHAR[]"],
+  ['{"k": VALUE}', "c['k']", "MAP(VARCHAR, VARCHAR)"],
+];
+
+it.each(NESTED)("inside %s, read by %s, of type %s", async (cell, sql, type) => {
+  const rows = [...VALUES.slice(0, -1), '"b"'];
+  const lines = rows.map((x, i) => `{"c":${cell.replace("VALUE", x)},"y":${i % 2}}\n`);
+  const [file, alone] = [join(folder, "nested.jsonl"), join(folder, "nested-alone.jsonl")];
+  writeFileSync(file, lines.join(""));
+  writeFileSync(alone, lines[0].replaceAll('"a"', "7.0"));
+  const source = { sql: `SELECT ${sql} AS x, y FROM source`, ...(type && { types: { c: type } }) };
+  const train = { path: file, ...source };
+  const data = dataSchema.parse({ label: "y", cacheDir: join(folder, "cache"), train });
+  const { features: fitted, splits } = await prepareData({ data, features });
+  const requests = packRows(
+    fitted,
+    rows.map((x) => ({ x: JSON.parse(x) })),
+  );
+  const expected = idsOf(requests.columns.get("x"), rows.length);
+  expect(idsOf(splits.train.columns.get("x"), splits.train.rows)).toEqual(expected);
+  for await (const { columns } of scanSource(sourceSchema.parse({ path: alone, ...source }), fitted))
+    expect(idsOf(columns.columns.get("x"), columns.rows)).toEqual(expected.slice(0, 1));
+});

@@ -5,7 +5,7 @@ import {
   isInstantType,
   listElement,
 } from "../../features/sql-types.js";
-import { mapTypes } from "./element-query.js";
+import { mapTypes, structFields } from "./nested-types.js";
 
 /** Which part of a DuckDB type can be read as another one. */
 
@@ -45,25 +45,4 @@ function sharedFields(
     wrap(sharedType(type, to.get(name)!), (shared) => `${name} ${shared}`),
   );
   return fields.length === 0 || fields.includes(undefined) ? undefined : `STRUCT(${fields.join(", ")})`;
-}
-
-/** The fields of a STRUCT, with their names as DuckDB writes them; undefined for other types. */
-function structFields(type: string): ReadonlyMap<string, string> | undefined {
-  const [, inner] = /^STRUCT\((.*)\)$/s.exec(type) ?? [];
-  if (inner === undefined) return undefined;
-  const fields = topLevelParts(inner).map((part) => /^("(?:[^"]|"")*"|\w+) (.*)$/s.exec(part));
-  return fields.includes(null) ? undefined : new Map(fields.map((field) => [field![1], field![2]]));
-}
-
-/** The parts between commas that no bracket or quote encloses. */
-function topLevelParts(text: string): string[] {
-  const parts = [""];
-  let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"]|"")*"|'(?:[^']|'')*'|, |./gs)) {
-    if (token === "(") depth++;
-    if (token === ")") depth--;
-    if (token === ", " && depth === 0) parts.push("");
-    else parts[parts.length - 1] += token;
-  }
-  return parts;
 }

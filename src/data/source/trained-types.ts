@@ -6,7 +6,7 @@ import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import type { Want } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
-import { jsonSqlText } from "./json-value.js";
+import { jsonSqlTexts, textsForJson } from "./json-value.js";
 import { FILE_COLUMN } from "./relation.js";
 import { familyOf, sharedType } from "./shared-type.js";
 
@@ -70,7 +70,7 @@ function converted(conversion: Conversion): Converted {
   if (from === to) return { sql: column };
   if (from === NO_TYPE) return { sql: `CAST(NULL AS ${to})` };
   if (from === "VARCHAR") return convertedText(column, to, want);
-  if (from === "JSON" && to === "VARCHAR") return { sql: jsonSqlText(column, conversion.want === "text") };
+  if (textsForJson(from) === to) return { sql: jsonSqlTexts(column, from, conversion.want === "text") };
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
   const shared = sharedType(from, to);

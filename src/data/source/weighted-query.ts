@@ -9,10 +9,10 @@ import {
   isTextType,
   JSON_OBJECT,
   listSql,
-  mapTypes,
   presentSql,
 } from "./element-query.js";
 import { isJsonObject, isJsonText, jsonText } from "./json-value.js";
+import { mapTypes } from "./nested-types.js";
 
 /** SQL for weighted ids; the same rules as `weightedIds` in TypeScript. */
 
