@@ -129,11 +129,16 @@ function presentCell({ nullValues = [] }: TextRules): CellReader | undefined {
   return (value) => (nulls.has(value) ? null : value);
 }
 
-/** … and as elements of lists. */
-function withElements({ nullValues = [] }: TextRules): CellReader | undefined {
+/** … and as elements of lists; entries of histories are such wholes. */
+function withElements(rules: TextRules): CellReader | undefined {
+  const { nullValues = [] } = rules;
   if (nullValues.length === 0) return undefined;
   const nulls = new Set<unknown>(nullValues);
-  return (value, _, form) => (form.as === "list" ? presentElements(value, form, nulls) : value);
+  const isOfHistory = isHistory(rules);
+  return (value, column, form) => {
+    if (form.as !== "list" || (isOfHistory(column) && !form.weighted)) return value;
+    return presentElements(value, form, nulls);
+  };
 }
 
 /** Values of columns with types are those of files. Texts that are read as one number may have a decimal comma. */

@@ -92,7 +92,10 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   if (as === "time" && !["VARCHAR", "JSON"].includes(type)) return timeWire({ column, type }, input, where);
   const item = itemName(source, "item");
   if (as === "lists")
-    return { sql: must(listsSql(column, type, item, source), name, type, where, "text"), reads: "text" };
+    return {
+      sql: must(listsSql({ column, type }, name, item, source), name, type, where, "text"),
+      reads: "text",
+    };
   const map = as === "texts" ? mapTypes(type) : undefined;
   if (map) {
     const texts = must(
@@ -107,12 +110,12 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
   if (as === "texts" && type === "JSON") {
     const object = `CAST(${column} AS MAP(VARCHAR, JSON))`;
     const entries = entryTextsSql(object, JSON_OBJECT, item, itemName(source, "inner"))!;
-    const text = elementSql(presentSql(item, type, source.nullValues), type, "text")!;
+    const text = elementSql(readElement(source, name, { column: item, type }, as), type, "text")!;
     return { sql: jsonTextsSql(column, separator, { item, text, entries }), reads: "texts" };
   }
   const isSplit = as === "texts" && type === "VARCHAR" && source.nullValues.length > 0;
   const element = as === "texts" ? (listElement(type) ?? (isSplit ? type : undefined)) : undefined;
-  const value = element ? presentSql(item, element, source.nullValues) : column;
+  const value = element ? readElement(source, name, { column: item, type: element }, as) : column;
   const mapped = must(elementSql(value, element ?? type, "text"), name, type, where, "text");
   if (element === undefined) return { sql: mapped, reads: "text" };
   const list = isSplit
@@ -122,12 +125,17 @@ function inputWire(input: ColumnInput, source: Source, where: string): Wire {
 }
 
 /** Lists of lists as JSON with canonical texts; texts and JSON as they are. */
-function listsSql(column: string, type: string, item: string, source: Source): string | undefined {
+function listsSql(
+  { column, type }: ReadColumn,
+  name: string,
+  item: string,
+  source: Source,
+): string | undefined {
   if (type === "VARCHAR" || type === "JSON") return `CAST(${column} AS VARCHAR)`;
   const entry = listElement(type);
   if (entry === undefined) return elementSql(column, type, "text");
   const textOf = (value: string, of: string) =>
-    elementSql(presentSql(value, of, source.nullValues), of, "text");
+    elementSql(readElement(source, name, { column: value, type: of }, "text"), of, "text");
   const id = listElement(entry);
   const inner = itemName(source, "inner");
   const ids = id === undefined ? undefined : textOf(inner, id);
@@ -193,7 +201,26 @@ function trimmedValue(column: string, type: string): string {
 /** A column that is read as one number. */
 export function readNumber(source: Source, name: string, where: string): ReadColumn {
   const { column, type } = readColumn(source, name, where);
-  return { column: source.hasDecimalComma && type === "VARCHAR" ? decimalPointSql(column) : column, type };
+  return { column: source.hasDecimalComma ? pointedSql(column, type) : column, type };
+}
+
+/** A value with a decimal point in place of the comma of its text. */
+function pointedSql(value: string, type: string): string {
+  if (type === "VARCHAR") return decimalPointSql(value);
+  if (type !== "JSON") return value;
+  return `CASE WHEN ${isJsonText(value)} THEN to_json(${decimalPointSql(jsonText(value))}) ELSE ${value} END`;
+}
+
+/** An element of a list. The entries of a history are cells of events, the same rule as that of `cellReader` in TypeScript. */
+function readElement(
+  { nullValues, cells, hasDecimalComma }: Source,
+  name: string,
+  { column, type }: ReadColumn,
+  as: Reading["as"] | ColumnInput["as"],
+): string {
+  if (!cells?.isOfHistory(name)) return presentSql(column, type, nullValues);
+  const cell = presentSql(cells.areTrimmed ? trimmedValue(column, type) : column, type, nullValues);
+  return hasDecimalComma && (as === "number" || as === "integer") ? pointedSql(cell, type) : cell;
 }
 
 /** A scalar column as features read it; values of JSON are texts. */
@@ -228,8 +255,8 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
   const { column, type } = readColumn(source, name, path);
   const element = listElement(type) ?? type;
   const item = itemName(source, "item");
-  const present = presentSql(item, element, source.nullValues);
-  const wire = must(elementWire(present, element, as), name, type, path, as);
+  const value = readElement(source, name, { column: item, type: element }, as);
+  const wire = must(elementWire(value, element, as), name, type, path, as);
   return listWire(listSql(presentListSql(column, type), type, separator, item, as), item, wire);
 }
 
@@ -272,7 +299,8 @@ function vectorWire(
   const item = itemName(source, "item");
   const isList = isText || type === "JSON";
   const element = listElement(type) ?? (isList ? type : "");
-  const wire = elementWire(presentSql(item, element, source.nullValues), element, "number");
+  const value = readElement(source, name, { column: item, type: element }, "number");
+  const wire = elementWire(value, element, "number");
   if (wire === undefined)
     throw wrongType(
       name,

@@ -1,5 +1,5 @@
 import { ConfigError, DataError } from "../../errors.js";
-import type { TextRules } from "../../features/fitted.js";
+import { eventsTable, isHistory, type TextRules } from "../../features/fitted.js";
 import { typedReader } from "../../features/typed-value.js";
 import { nearNames } from "../../near-names.js";
 import { hasTextKey, type SourceConfig, TEXT_KEYS } from "../data-config.js";
@@ -31,6 +31,8 @@ export interface Source {
   readonly columns: readonly SourceColumn[];
   /** Texts that mean missing in every column of texts. */
   readonly nullValues: readonly string[];
+  /** What texts of the entries of histories mean, which are cells of events. */
+  readonly cells?: { readonly isOfHistory: (column: string) => boolean; readonly areTrimmed: boolean };
   /** True if texts that are read as one number have a comma, and none a point. */
   readonly hasDecimalComma: boolean;
   /** True if white space around the whole text of a column is still to be removed. */
@@ -145,9 +147,12 @@ export function withNullValues(source: Source, more: readonly string[] = []): So
 /** A source in which texts mean what they did in training. */
 export function withTextRules(source: Source, config: SourceConfig, rules: TextRules): Source {
   const { nullValues, decimal, trim = false } = rules;
+  const ofConfig = Object.keys(config.events ?? {}).map((sequence) => [eventsTable(sequence), {}]);
+  const isOfHistory = isHistory({ tableTypes: { ...rules.tableTypes, ...Object.fromEntries(ofConfig) } });
   const isTrimmed = config.trim === true && config.sql === undefined;
   return {
     ...withNullValues(source, nullValues),
+    cells: { isOfHistory, areTrimmed: trim },
     hasDecimalComma: source.hasDecimalComma || decimal === ",",
     trims: source.trims || (trim && !isTrimmed),
   };

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import type { BagColumn, ColumnSet, FloatColumn } from "../columns/columns.js";
+import { packRows } from "../features/encoder.js";
+import { featuresSchema } from "../features/schema/features.js";
+import { dataSchema, type SourceInput, sourceSchema } from "./data-config.js";
+import { prepareData } from "./prepare.js";
+import { scanSource } from "./source/scan.js";
+
+/**
+ * The entries of a history are cells of a table of events: they are the same in training, in a request that has the lists, and in a
+ * later file that has them, with every option that says what the texts of events mean.
+ */
+
+const folder = mkdtempSync(join(tmpdir(), "pairloom-cells-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (name: string, content: string | Buffer) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+const FEATURES = featuresSchema.parse([
+  { kind: "number", name: "n" },
+  { kind: "sequence", name: "ids", sequence: "c", column: "c.x", hash: 1_000_000, separator: "|" },
+  {
+    kind: "sequence",
+    name: "numbers",
+    sequence: "c",
+    column: "c.p",
+    number: { nonFinite: "impute" },
+    separator: "|",
+  },
+  {
+    kind: "sequence",
+    name: "both",
+    sequence: "c",
+    column: "c.x",
+    number: { nonFinite: "impute" },
+    separator: "|",
+  },
+  { kind: "sequence", name: "buckets", sequence: "c", column: "c.b", buckets: 100, separator: "|" },
+]);
+const NAMES = ["ids", "numbers", "both", "buckets"];
+
+/** The ids and weights of the entries of each row, by its number. */
+function entries({ columns, rows }: ColumnSet): Record<number, unknown> {
+  const { data, offset, stride } = columns.get("n") as FloatColumn;
+  const entriesOf = (name: string, r: number) => {
+    const { values, offsets, weights } = columns.get(name) as BagColumn;
+    const [first, last] = [offsets[r], offsets[r + 1]].map(Number);
+    return [Array.from(values.slice(first, last), Number), weights && [...weights.slice(first, last)]];
+  };
+  const all = Array.from({ length: rows }, (_, r) => NAMES.map((name) => entriesOf(name, r)));
+  return Object.fromEntries(all.map((lists, r) => [data[offset + r * stride], lists]));
+}
+
+const TEXTS = [
+  "007",
+  "7",
+  "7,0",
+  "7.0",
+  " a ",
+  "NA",
+  "-",
+  " - ",
+  "2001-01-02",
+  "1,5",
+  "1.5",
+  "true",
+  "ä",
+  "",
+];
+const NUMBERS = ["1,5", "1.5", " 3 ", " 3,5", "NA", "-", "", "1e3", "1,5e1", "true", "-0", "1_0", "x", "99"];
+
+/** Events in which either the texts or the bucket are worth a look: a bucket that is none refuses its row. */
+const EVENTS = [
+  ...TEXTS.map((x, i) => ({ x, p: NUMBERS[i], b: "5" })),
+  ...NUMBERS.map((b) => ({ x: "a", p: "1", b })),
+];
+
+const table = (delimiter: string) =>
+  [["u", "t", "x", "p", "b"], ...EVENTS.map(({ x, p, b }, i) => [String(i), "1", x, p, b])]
+    .map((cells) => cells.map((cell) => (cell.includes(delimiter) ? `"${cell}"` : cell)).join(delimiter))
+    .join("\n");
+
+it.each<[string, object]>([
+  ["nothing", {}],
+  ["nullValues", { nullValues: ["NA", "-"] }],
+  ["a decimal comma", { decimal: "," }],
+  ["trim", { trim: true }],
+  ["all of these", { nullValues: ["NA", "-"], decimal: ",", trim: true }],
+  ["a word for missing values that is a number", { nullValues: ["1.5", "NA"], decimal: "," }],
+  ["sql", { sql: "SELECT * FROM source WHERE t >= 0", trim: true, decimal: ",", nullValues: ["NA"] }],
+  ["semicolons", { delimiter: ";", decimal: "," }],
+  ["an encoding", { encoding: "latin-1", decimal: "," }],
+  ["a format", { format: "tsv", trim: true }],
+])("with %s", async (_, options: { delimiter?: string; encoding?: string; format?: string }) => {
+  const delimiter = options.delimiter ?? (options.format === "tsv" ? "\t" : ",");
+  const text = Buffer.from(table(delimiter), options.encoding === "latin-1" ? "latin1" : "utf8");
+  const rows = EVENTS.map((_, i) => `${i},9,${i},${i % 2}\n`);
+  const train = {
+    path: write("rows.csv", `u,t,n,y\n${rows.join("")}`),
+    events: { c: { path: write("events.data", text), by: "u", time: "t", format: "csv", ...options } },
+  } as SourceInput;
+  const data = dataSchema.parse({ train, label: "y", cacheDir: folder, maxBadRows: 1 });
+  const { splits, features } = await prepareData({ data, features: FEATURES });
+  const trained = entries(splits.train);
+  expect(Object.keys(trained).length).toBeGreaterThan(TEXTS.length);
+  const later = EVENTS.map(({ x, p, b }, n) => ({
+    n,
+    "c.x": [x || null],
+    "c.p": [p || null],
+    "c.b": [b || null],
+  }));
+  const requests = packRows(features, later);
+  const refused = new Set(requests.bad.map(({ row }) => String(row)));
+  const answered = Object.entries(entries(requests)).filter(([n]) => !refused.has(n));
+  expect(Object.fromEntries(answered)).toEqual(trained);
+  const path = write("later.jsonl", later.map((row) => JSON.stringify(row)).join("\n"));
+  for await (const { columns } of scanSource(sourceSchema.parse({ path }), features))
+    expect(entries(columns)).toEqual(trained);
+});
