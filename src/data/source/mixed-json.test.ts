@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { IdColumn } from "../../columns/columns.js";
+import type { BagColumn, IdColumn } from "../../columns/columns.js";
 import { packRows } from "../../features/encoder.js";
 import { featuresSchema } from "../../features/schema/features.js";
 import { dataSchema, sourceSchema } from "../data-config.js";
@@ -88,4 +88,50 @@ it.each(NESTED)("inside %s, read by %s, of type %s", async (cell, sql, type) => 
   expect(idsOf(splits.train.columns.get("x"), splits.train.rows)).toEqual(expected);
   for await (const { columns } of scanSource(sourceSchema.parse({ path: alone, ...source }), fitted))
     expect(idsOf(columns.columns.get("x"), columns.rows)).toEqual(expected.slice(0, 1));
+});
+
+/** The ids of a column of one row each. */
+async function idsOfColumn(lines: readonly string[], from: object, feature: object) {
+  const file = join(folder, "nested.jsonl");
+  writeFileSync(file, lines.join("\n"));
+  const data = dataSchema.parse({
+    ...{ train: { path: file, ...from }, label: "y" },
+    cacheDir: join(folder, "cache"),
+  });
+  const { features, splits } = await prepareData({ data, features: featuresSchema.parse([feature]) });
+  return { fitted: features, column: splits.train.columns.get("x")!, rows: splits.train.rows };
+}
+
+const listsOf = (column: unknown, rows: number) => {
+  const { values, offsets } = column as BagColumn;
+  const listOf = (r: number) => Array.from(values.slice(Number(offsets[r]), Number(offsets[r + 1])), Number);
+  return Array.from({ length: rows }, (_, r) => listOf(r));
+};
+
+const BAG = { kind: "ids", name: "x", column: "x", hash: 1000003 };
+
+it.each<[string, object]>([
+  ["no sql", {}],
+  ["sql that names it", { sql: "SELECT x, y FROM source" }],
+  ["a type of the config", { types: { x: "VARCHAR[]" } }],
+  ["both", { types: { x: "VARCHAR[]" }, sql: "SELECT x, y FROM source" }],
+])("numbers in mixed lists have their canonical texts with %s", async (_, from) => {
+  const lists = ['[7.0,"a"]', '[7,"7.0",1e3,true,null,"2001-01-02"]', "[]"];
+  const lines = lists.map((x, i) => `{"x":${x},"y":${i % 2}}`);
+  const { fitted, column, rows } = await idsOfColumn(lines, from, BAG);
+  const later = [...lists, "[7.0]", "[7.5,1.0]", '["2001-01-02"]', "[true]", "null"];
+  const requests = packRows(
+    fitted,
+    later.map((x) => ({ x: JSON.parse(x) })),
+  );
+  const expected = listsOf(requests.columns.get("x"), later.length);
+  expect(expected[3]).toEqual([expected[0][0]]);
+  expect(listsOf(column, rows)).toEqual(expected.slice(0, lists.length));
+  const alone = join(folder, "alone.jsonl");
+  for (const [i, x] of later.entries()) {
+    writeFileSync(alone, `{"x":${x},"y":0}\n`);
+    const source = sourceSchema.parse({ path: alone, ...from });
+    for await (const { columns } of scanSource(source, fitted))
+      expect(listsOf(columns.columns.get("x"), columns.rows)).toEqual([expected[i]]);
+  }
 });
