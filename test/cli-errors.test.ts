@@ -225,12 +225,18 @@ describe("errors on the command line", () => {
     [["train", "spoilt", "--threads", "two"], "an integer above 0", "--threads 2"],
     [["train", "spoilt", "--backend", "gpu"], "--backend has an unknown value", "--backend native"],
     [["train", "a", "b"], "takes 1 argument", "--help"],
+    [["init", "a.csv", "--label"], "--label needs a value", "--help"],
+    [["init", "a.csv", "--label", "--force"], "--label needs a value", "--help"],
+    [["inspect", "package.txt"], "is not a config, by its name", "pairloom init"],
+    [["report", "nowhere", "--port", "x"], "has no option --port", "--help"],
+    [["serve", "nowhere", "--port", "x"], "--port needs an integer above 0, at most 65535", "--port 8080"],
     [["train", "nowhere.ts"], "the config file does not exist", "relative paths start"],
     [["train", "spoilt", "--resume"], "there is no run to resume", "--run"],
     [["eval", "nowhere"], "the run directory does not exist", "run directory"],
     [["predict", "nowhere", "--output", "x.csv"], "needs files to score", "--data"],
     [["inspect"], "Missing required positional argument", "--help"],
   ])("%j", async (args, what, next) => {
+    writeFileSync("package.txt", "");
     const { code, err } = await cli(...args);
     expect(code).toBe(1);
     expect(err).toContain(what);

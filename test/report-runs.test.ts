@@ -359,10 +359,13 @@ describe("pairloom report", () => {
 
   it("refuses what is no run", async () => {
     mkdirSync("empty", { recursive: true });
-    for (const place of ["empty", "nowhere"]) {
+    for (const [place, what] of [
+      ["empty", "this is not a run directory"],
+      ["nowhere", "the run directory does not exist"],
+    ]) {
       const { code, err } = await cli("report", place);
       expect(code).toBe(1);
-      expect(err).toContain("this is not a run directory");
+      expect(err).toContain(what);
       expect(existsSync(`${place}/report.html`)).toBe(false);
     }
   });

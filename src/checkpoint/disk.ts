@@ -1,5 +1,6 @@
-import { constants, readFileSync, type Stats, statSync } from "node:fs";
+import { constants, existsSync, readFileSync, type Stats, statSync } from "node:fs";
 import { lstat, open, readdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 
 /** A file operation failed. It says nothing about whether the file is there or sound, unless {@link isAbsent}. */
@@ -141,6 +142,10 @@ export async function exists(path: string): Promise<boolean> {
 export function asDiskError(error: unknown, what: string, where: string): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof CheckpointError) return error;
+  if (code === "ENOENT" && !existsSync(dirname(where))) {
+    const next = "Make the folder, or choose another path.";
+    return new DiskError({ what, where, got: `no folder ${dirname(where)}`, next }, { cause: error });
+  }
   return new DiskError({ what, where, got: messageOf(error), next: nextAfter(code) }, { cause: error });
 }
 

@@ -33,9 +33,12 @@ export async function makeTemporaryDirectory(parent: string, name: string): Prom
   return path;
 }
 
-/** Writes a new file and syncs its bytes. */
-export function writeNewFile(path: string, text: string): Promise<void> {
-  return onDisk("the file cannot be written", path, async () => {
+/**
+ * Writes a new file and syncs its bytes.
+ * @param where the file that an error names
+ */
+export function writeNewFile(path: string, text: string, where = path): Promise<void> {
+  return onDisk("the file cannot be written", where, async () => {
     const file = await open(path, "wx");
     try {
       await file.writeFile(text);
@@ -55,7 +58,7 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 /** Replaces a small file atomically: after a crash at any moment, readers find the old text or the new. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = join(dirname(path), temporaryName(basename(path)));
-  await writeNewFile(temporary, text);
+  await writeNewFile(temporary, text, path);
   await renameDurably(temporary, path);
 }
 

@@ -122,7 +122,7 @@ function followsNewest(choice: string | number): UsageError {
 export function serverSettings(args: ServeArgs): ServerSettings {
   return {
     host: args.host ?? "127.0.0.1",
-    port: args.port === "0" ? 0 : (countOption("port", args.port, MOST_PORT) ?? DEFAULT_PORT),
+    port: args.port === "0" ? 0 : (countOption("port", args.port, MOST_PORT, 8080) ?? DEFAULT_PORT),
     token: tokenOf(args["token-file"]),
     tls: tlsOf(args),
     limits: {

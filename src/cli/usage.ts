@@ -19,6 +19,7 @@ export function command<const T extends ArgsDef>(
     args,
     run: async ({ args: parsed, rawArgs }) => {
       refuseUnknownFlags(name, args, rawArgs);
+      refuseMissingValues(name, args, rawArgs);
       refuseExtraArguments(name, args, parsed._, rawArgs);
       await run(parsed as ParsedArgs<T>, rawArgs);
     },
@@ -43,6 +44,25 @@ function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly strin
     });
   }
 }
+
+/** `--label --force`, and `--label` at the end: citty takes the next option, or nothing, for the value. */
+function refuseMissingValues(name: string, args: ArgsDef, rawArgs: readonly string[]): void {
+  const takesValue = (flag: string) => args[flag.slice(2)]?.type === "string";
+  for (const [i, raw] of rawArgs.entries()) {
+    if (raw === "--") return;
+    const next = rawArgs[i + 1];
+    if (!raw.startsWith("--") || !takesValue(raw) || (next !== undefined && !isFlagOf(args, next))) continue;
+    throw new UsageError({
+      what: `${raw} needs a value`,
+      got: next ?? "nothing after it",
+      expected: `${raw} ${args[raw.slice(2)].valueHint ?? "value"}`,
+      next: `Run npx pairloom ${name} --help to see the usage.`,
+    });
+  }
+}
+
+const isFlagOf = (args: ArgsDef, text: string): boolean =>
+  text.startsWith("--") && Object.hasOwn(args, text.slice(2).split("=")[0]);
 
 function refuseExtraArguments(
   name: string,
@@ -78,11 +98,12 @@ export function listOption(name: string, rawArgs: readonly string[]): string[] {
 /** An upper bound for native threads. */
 export const MAX_THREADS = 1024;
 
-/** Parses an option as an integer from 1 to `most`. */
+/** Parses an option as an integer from 1 to `most`; `example` is shown in an error. */
 export function countOption(
   name: string,
   text: string | undefined,
   most = Number.MAX_SAFE_INTEGER,
+  example = 2,
 ): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
@@ -91,7 +112,7 @@ export function countOption(
   throw new UsageError({
     what: `--${name} needs an integer above 0${limit}`,
     got: text,
-    next: `For example --${name} 2.`,
+    next: `For example --${name} ${example}.`,
   });
 }
 

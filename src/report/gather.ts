@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { checkpointsDir, isLocked } from "../checkpoint/index.js";
-import { CheckpointError, messageOf, PairloomError } from "../errors.js";
+import { messageOf, PairloomError } from "../errors.js";
 import type { Prediction } from "../metrics/index.js";
-import { findCheckpoint } from "../saved/find-checkpoint.js";
+import { findCheckpoint, notARun } from "../saved/find-checkpoint.js";
 import type { TrainedModel } from "../saved/model.js";
 import { CONFIG_COPY, EXPORTS } from "../saved/run-directory.js";
 import { METRICS_FILE } from "../train/log/metrics-log.js";
@@ -133,14 +133,7 @@ async function configOfCheckpoint(runDir: string): Promise<unknown> {
 /** @throws CheckpointError unless the directory has files of a run */
 function refuseOther(runDir: string): void {
   const files = [CONFIG_COPY, METRICS_FILE].map((name) => join(runDir, name));
-  if ([...files, checkpointsDir(runDir)].some((path) => existsSync(path))) return;
-  throw new CheckpointError({
-    what: "this is not a run directory",
-    where: runDir,
-    got: existsSync(runDir) ? `no ${CONFIG_COPY}, ${METRICS_FILE} or checkpoints` : "no such directory",
-    expected: "a directory that `npx pairloom train` or `import` has written, such as runs/latest",
-    next: "Check the path.",
-  });
+  if (![...files, checkpointsDir(runDir)].some((path) => existsSync(path))) throw notARun(runDir);
 }
 
 interface Outcome {

@@ -77,7 +77,17 @@ function missing(path: string): ConfigError {
   });
 }
 
+function noConfig(path: string): ConfigError {
+  return new ConfigError({
+    what: "the file is not a config, by its name",
+    where: path,
+    expected: "a file that ends in .ts, .js or .json",
+    next: `Name the config, such as ${CONFIG_NAMES[0]}. For a table of data, \`npx pairloom init\` writes one.`,
+  });
+}
+
 async function importDefault(path: string): Promise<unknown> {
+  if (!/\.(json|[cm]?[jt]s)$/.test(path)) throw noConfig(path);
   if (path.endsWith(".json")) return loading(path, async () => JSON.parse(readFileSync(path, "utf8")));
   const pairloom = await publicModule();
   const options = { virtualModules: { pairloom }, moduleCache: false, interopDefault: false };

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import {
   type Checkpoint,
@@ -14,6 +14,7 @@ import { stepOfName } from "../checkpoint/paths.js";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { membersDirectory } from "../train/members.js";
+import { CONFIG_COPY } from "./run-directory.js";
 
 /** Selects a checkpoint of a run: the best on the validation split, the latest, or a step. */
 export type CheckpointChoice = "best" | "latest" | number;
@@ -32,8 +33,7 @@ export async function findCheckpoint(
   warn: Warn = (message) => process.emitWarning(message),
 ): Promise<Checkpoint> {
   if (await exists(join(path, "manifest.json"))) return readSound(path);
-  if (!(await exists(checkpointsDir(path))))
-    throw (await exists(membersDirectory(path))) ? incomplete(path) : notARun(path);
+  if (!(await exists(checkpointsDir(path)))) throw await nothingSaved(path);
   const dirs = (await checkpointDirs(path)).reverse();
   if (typeof choice === "number" && !dirs.some((dir) => stepOf(dir) === choice))
     throw noStep(path, choice, dirs.map(stepOf).reverse());
@@ -136,6 +136,22 @@ function unmeasured(path: string): CheckpointError {
   });
 }
 
+async function nothingSaved(path: string): Promise<CheckpointError> {
+  if (await exists(membersDirectory(path))) return incomplete(path);
+  return (await exists(join(path, CONFIG_COPY))) ? noCheckpointYet(path) : notARun(path);
+}
+
+/** A run that is in its first steps, was killed in them, or whose loss diverged. */
+function noCheckpointYet(path: string): CheckpointError {
+  return new CheckpointError({
+    what: "the run has no checkpoint, so there is no model yet",
+    where: path,
+    got: `${CONFIG_COPY}, and no checkpoints/`,
+    expected: "a run that was saved: at an evaluation, at its end, or by Ctrl-C",
+    next: "Wait if it still trains. If it has stopped, train again; if its loss diverged, lower train.optimizer.*.learningRate first.",
+  });
+}
+
 /** A run with members that was killed before it saved its model. */
 function incomplete(path: string): CheckpointError {
   return new CheckpointError({
@@ -147,20 +163,26 @@ function incomplete(path: string): CheckpointError {
   });
 }
 
-function notARun(path: string): CheckpointError {
-  const folder = dirname(resolve(path));
-  const runs = existsSync(folder)
-    ? readdirSync(folder).filter((name) => existsSync(checkpointsDir(join(folder, name))))
-    : [];
-  const near = nearNames(basename(path), runs).slice(0, 5);
+/** The error for a path that is no run; it names runs beside it or in it. */
+export function notARun(path: string): CheckpointError {
+  const [inside, beside] = [runsIn(path), runsIn(dirname(resolve(path)))];
+  const near = inside.length > 0 ? inside : nearNames(resolve(path), beside);
+  const runs = near.slice(0, 5).map((run) => relative("", run));
+  const isThere = existsSync(path);
   return new CheckpointError({
-    what: existsSync(path) ? "this is not a run directory" : "the run directory does not exist",
+    what: isThere ? "this is not a run directory" : "the run directory does not exist",
     where: path,
-    got: existsSync(path) ? "a place without checkpoints/" : "nothing there",
+    got: isThere ? `neither ${CONFIG_COPY} nor checkpoints/` : "nothing there",
     expected:
-      near.length > 0
-        ? `a run, such as ${near.map((name) => relative("", join(folder, name))).join(", ")}`
-        : "a directory that `pairloom train` wrote",
+      runs.length > 0 ? `a run, such as ${runs.join(", ")}` : "a directory that `npx pairloom train` wrote",
     next: "Name a run directory or one of its checkpoints.",
   });
+}
+
+/** The runs with checkpoints in a directory; none if there is none. */
+function runsIn(folder: string): string[] {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
+  return readdirSync(folder)
+    .map((name) => join(resolve(folder), name))
+    .filter((run) => existsSync(checkpointsDir(run)));
 }

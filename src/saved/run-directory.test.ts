@@ -125,6 +125,17 @@ describe("the checkpoint to score with", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("is none in a run that saved nothing yet, and elsewhere, where runs are named", async () => {
+    await writeJson("young", "config.json", {});
+    await expect(findCheckpoint("young")).rejects.toThrow(/the run has no checkpoint, so there is no model/);
+    mkdirSync("other");
+    await expect(findCheckpoint("other")).rejects.toThrow(/this is not a run directory/);
+    await expect(findCheckpoint("rum")).rejects.toThrow(
+      /the run directory does not exist[\s\S]*such as run$/m,
+    );
+    await expect(findCheckpoint(".")).rejects.toThrow(/this is not a run directory[\s\S]*such as run$/m);
+  });
+
   it("needs no state of the optimizer", async () => {
     unlinkSync(file(3, "optimizer.safetensors"));
     expect(await find("best")).toBe(3);

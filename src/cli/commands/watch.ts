@@ -23,7 +23,7 @@ export const watch = command(
     const interrupt = new Interrupt(() => undefined);
     interrupt.ask();
     try {
-      console.log(await server.listen(countOption("port", args.port, MOST_PORT) ?? 0));
+      console.log(await server.listen(countOption("port", args.port, MOST_PORT, 8080) ?? 0));
       console.error("Press Ctrl-C to stop watching.");
       await watcher.follow(interrupt.signal);
     } finally {

@@ -156,14 +156,13 @@ export function pairMap({ scored }: ReportData): Html | undefined {
   if (!scored || scored.pairs.features.length < 2) return undefined;
   const { features, strength } = scored.pairs;
   const most = Math.max(...strength.flat());
-  const level = (value: number) =>
-    most === 0 ? 0 : Math.min(LEVELS - 1, Math.floor((LEVELS * value) / most));
+  if (most === 0) return html`<p>The model's output is a sum over features: no pair adds anything.</p>`;
+  const level = (value: number) => Math.min(LEVELS - 1, Math.floor((LEVELS * value) / most));
   const cell = (i: number, j: number) =>
     i === j
       ? html`<td class="self"></td>`
       : html`<td class="h${level(strength[i][j])}" title="${features[i]} × ${features[j]}: ${short(strength[i][j])}">${short2(strength[i][j])}</td>`;
   const map = html`<div class="scroll" tabindex="0" role="region" aria-label="Strength of field pairs"><table class="heat"><thead><tr><th></th>${features.map((name, i) => html`<th scope="col" title="${name}">${i + 1}</th>`)}</tr></thead><tbody>${features.map((name, i) => html`<tr><th scope="row" class="left">${i + 1} ${name}</th>${features.map((_, j) => cell(i, j))}</tr>`)}</tbody></table></div>`;
-  if (most === 0) return html`<p>The model's output is a sum over features: no pair adds anything.</p>${map}`;
   return html`${map}<details><summary>Strongest pairs</summary>${table(["pair", "strength"], strongestPairs(scored))}</details>`;
 }
 
