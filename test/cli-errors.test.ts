@@ -7,6 +7,7 @@ beforeAll(() => {
   world = makeWorld();
   world.write("rows.csv", csv(rows(600)));
   world.write("test.csv", csv(rows(200)));
+  world.write("notes.txt", "");
 });
 afterAll(() => world.remove());
 
@@ -227,7 +228,7 @@ describe("errors on the command line", () => {
     [["train", "a", "b"], "takes 1 argument", "--help"],
     [["init", "a.csv", "--label"], "--label needs a value", "--help"],
     [["init", "a.csv", "--label", "--force"], "--label needs a value", "--help"],
-    [["inspect", "package.txt"], "is not a config, by its name", "pairloom init"],
+    [["inspect", "notes.txt"], "is not a config, by its name", "pairloom init"],
     [["report", "nowhere", "--port", "x"], "has no option --port", "--help"],
     [["serve", "nowhere", "--port", "x"], "--port needs an integer above 0, at most 65535", "--port 8080"],
     [["train", "nowhere.ts"], "the config file does not exist", "relative paths start"],
@@ -236,7 +237,6 @@ describe("errors on the command line", () => {
     [["predict", "nowhere", "--output", "x.csv"], "needs files to score", "--data"],
     [["inspect"], "Missing required positional argument", "--help"],
   ])("%j", async (args, what, next) => {
-    writeFileSync("package.txt", "");
     const { code, err } = await cli(...args);
     expect(code).toBe(1);
     expect(err).toContain(what);
