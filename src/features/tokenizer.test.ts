@@ -67,6 +67,40 @@ describe("a malformed file", () => {
     expect(() => read({ ...rest, model: { ...model, vocab } })).toThrow(/no token has the id 1\d\d/);
   });
 
+  const replace = (pattern: object, content: string) => ({ type: "Replace", pattern, content });
+  const growing = Array.from({ length: 9 }, () => replace({ String: "a" }, "aaaaaaaaaa"));
+  it.each([
+    ["normalizer", { type: "Sequence", normalizers: growing }, /makes a text far longer[\s\S]*characters/],
+    [
+      "normalizer",
+      {
+        type: "Sequence",
+        normalizers: [{ type: "Sequence", normalizers: growing }, replace({ Regex: "a+" }, "")],
+      },
+      /makes a text far longer/,
+    ],
+    ["normalizer", replace({ String: "a" }, "b".repeat(257)), /content: a text of 257 characters/],
+    ["normalizer", { type: "Prepend", prepend: "b".repeat(257) }, /prepend: a text of 257 characters/],
+    ["pre_tokenizer", { type: "Metaspace", replacement: "b".repeat(257) }, /replacement: a text of 257/],
+  ])("whose %s makes texts far longer is refused: %j", (key, step, message) => {
+    expect(() => read({ ...original("word_piece"), [key]: step })).toThrow(message);
+  });
+
+  it("that grows an added token is refused", () => {
+    const token = { id: 0, content: "zzz", normalized: true };
+    const normalizer = {
+      type: "Sequence",
+      normalizers: growing.map(() => replace({ String: "z" }, "zzzzzzzzzz")),
+    };
+    const definition = { ...original("word_piece"), normalizer, added_tokens: [token] };
+    expect(() => read(definition)).toThrow(/makes a text far longer/);
+  });
+
+  it("is used where Unicode's own normalization makes a text longer, 18 times at most", () => {
+    const tokenize = compileTokenizer(read({ ...original("word_piece"), normalizer: { type: "NFKD" } }));
+    expect(tokenize("\uFDFA".repeat(1000))).not.toEqual([]);
+  });
+
   it("is refused when it is read, or splits every text into its tokens", () => {
     const names = Object.keys(expected.tokenizers);
     const odd = fc.oneof(

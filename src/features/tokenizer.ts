@@ -3,6 +3,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
 import { withinTime } from "../untrusted.js";
+import { boundGrowth, type Normalizer, refuseLongParts } from "./normalizer-growth.js";
 
 /**
  * Subword tokenizers: BPE, WordPiece and Unigram models from a Hugging Face `tokenizer.json`, with their normalizer and
@@ -23,6 +24,7 @@ interface Library {
     fuse_unk: boolean;
     encode(words: string[]): string[];
   };
+  readonly normalizer: Normalizer | null;
   tokenize(text: string, options: { add_special_tokens: boolean }): string[];
   get_vocab(): ReadonlyMap<string, number>;
 }
@@ -84,15 +86,29 @@ function checkDefinition(definition: unknown): asserts definition is TokenizerDe
 
 /** Every id has a token, as every row of a table has a meaning, and a text can be split. */
 function tryOut(definition: TokenizerDefinition): void {
-  const gap = tokensOf(definition).findIndex(([token, id], i) => typeof token !== "string" || id !== i);
-  if (gap >= 0) throw new TypeError(`no token has the id ${gap}`);
-  const tokenize = compileTokenizer(definition);
+  const { vocab: _, merges: __, ...model } = definition.model as TokenizerDefinition;
+  refuseLongParts([model, definition.normalizer, definition.pre_tokenizer]);
   withinTime(
     MOST_MILLISECONDS,
-    () => tokenize(TRIED),
+    () => {
+      normalizeAddedTokens(definition);
+      const gap = tokensOf(definition).findIndex(([token, id], i) => typeof token !== "string" || id !== i);
+      if (gap >= 0) throw new TypeError(`no token has the id ${gap}`);
+      compileTokenizer(definition)(TRIED);
+    },
     () => new TypeError("its regular expressions take too long to split a short text"),
   );
 }
+
+/** The library normalizes them when it opens a tokenizer, without a bound. */
+function normalizeAddedTokens(definition: TokenizerDefinition): void {
+  const model = { type: "WordPiece", vocab: { a: 0 }, unk_token: "a" };
+  const { normalizer } = open({ ...definition, model, added_tokens: [] });
+  const { added_tokens: added } = z.looseObject({ added_tokens: addedTokens }).parse(definition);
+  for (const { content } of added ?? []) normalizer?.normalize(content);
+}
+
+const addedTokens = z.array(z.looseObject({ content: z.string() })).nullish();
 
 const MOST_MILLISECONDS = 5000;
 
@@ -120,6 +136,7 @@ function open(definition: TokenizerDefinition): Library {
     {},
   ) as Library;
   nameUnknownPieces(tokenizer.model);
+  if (tokenizer.normalizer) boundGrowth(tokenizer.normalizer);
   return tokenizer;
 }
 
