@@ -9,6 +9,7 @@ import type { Shard } from "../graph/placement.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { firstNonFinite, refuseInfiniteWeights } from "./diverged.js";
+import { isOfSquares } from "./step/state.js";
 
 /** A parameter and its memory. */
 export interface Parameter {
@@ -117,16 +118,27 @@ function otherShape(name: string, there: readonly number[], here: readonly numbe
   });
 }
 
-/** @throws CheckpointError if a number read from a checkpoint is not finite */
+/** @throws CheckpointError if a parameter cannot have one of these numbers, which were read from a checkpoint */
 export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: string): void {
-  if (firstNonFinite(values, dtype) < 0) return;
-  throw new CheckpointError({
-    what: "the checkpoint has weights that are not finite",
+  const report = {
     where,
-    got: "an infinity or NaN",
-    expected: "finite numbers",
     next: "Use an older checkpoint of the run. To resume from it, remove the directory of this one.",
-  });
+  };
+  if (firstNonFinite(values, dtype) >= 0)
+    throw new CheckpointError({
+      what: "the checkpoint has weights that are not finite",
+      got: "an infinity or NaN",
+      expected: "finite numbers",
+      ...report,
+    });
+  const negative = dtype === "fp32" && isOfSquares(where) ? values.findIndex((x) => x < 0) : -1;
+  if (negative >= 0)
+    throw new CheckpointError({
+      what: "the checkpoint has a mean or sum of squares below 0",
+      got: String(values[negative]),
+      expected: "numbers that are not negative",
+      ...report,
+    });
 }
 
 /**

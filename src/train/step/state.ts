@@ -5,6 +5,14 @@ import { type ParameterAttrs, parameter } from "../../ops/sources.js";
 /** The state `<weight>/average`: the moving average of a weight. Starts equal to the weight. */
 export const AVERAGE = "average";
 
+/** The other states are momentums and averages, which have both signs. */
+const STATES_OF_SQUARES = ["v", "sum", "square", "delta"];
+
+/** True for a parameter that is a mean or a sum of squares: such a state, or the running variance of a batch normalization. */
+export function isOfSquares(parameter: string): boolean {
+  return STATES_OF_SQUARES.includes(parameter.split("/")[1]) || parameter.endsWith("running_variance");
+}
+
 /** A parameter `<weight>/<name>` for an optimizer state of a weight. */
 export function stateOf(
   builder: GraphBuilder,
