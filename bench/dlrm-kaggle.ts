@@ -38,7 +38,7 @@ export async function exportForOnnx(folder: string, path: string): Promise<void>
 /** The ids of the user in a request to rank: with the 13 numbers, half of the columns. */
 const HALF = 7;
 
-/** A request to rank so many items: the numbers and the first ids are the user's. */
+/** A request to rank the given number of items: the numbers and the first ids are the user's. */
 export function rankRequest(items: number, ids = HALF) {
   const rows = rowsOf(items);
   const isShared = (name: string) => isNumberName(name) || Number(name.split("_")[1]) < ids;

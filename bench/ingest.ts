@@ -22,7 +22,7 @@ interface Run {
 }
 
 /**
- * From files to packed shards, every source anew in every round: 13 numbers with nulls, normalized by log, and 26
+ * From files to packed shards, every source again in every round: 13 numbers with nulls, normalized by log, and 26
  * columns of 8 hex digits with the cardinalities of Criteo's Kaggle set, hashed into a million buckets each or looked
  * up in vocabularies that are learnt first. Other work on the machine disturbs the processor time least.
  */

@@ -8,7 +8,7 @@ const ROWS = 50_000_000;
 
 /**
  * dlrm-kaggle with one table of 50 million rows (dim 16; with its optimizer state 6.4 GB) beside the small one; with
- * `--table-rows N` the life of one table of so many rows.
+ * `--table-rows N` the life of one table of N rows.
  */
 export const largeTable: Figure = {
   title: `dlrm-kaggle by the rows of its first table, samples a second, batch ${BATCH}`,

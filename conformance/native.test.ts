@@ -40,7 +40,7 @@ describeNative(`${native} as the reference`, () => {
     );
   });
 
-  it.each(kinds)("%s passes NaN and infinities on alike", (kind) => {
+  it.each(kinds)("%s passes on NaN and infinities like the reference", (kind) => {
     fc.assert(
       fc.property(fc.gen(), (generate) => {
         const { graph, example, options } = randomCase(kind, generate, true);

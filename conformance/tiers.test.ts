@@ -67,7 +67,7 @@ function columns(): Map<string, Column> {
   ]);
 }
 
-/** Memory for all parameters; those of the translated table are in a tier of so many bytes. */
+/** Memory for all parameters; those of the translated table are in a tier with this number of bytes. */
 function allocate(backend: Backend, attrs: readonly ParameterAttrs[], bytes?: number) {
   const widthOf = ({ shape }: ParameterAttrs) => shape.slice(1).reduce((a, b) => a * b, 1);
   const tiered = attrs.filter(({ translation }) => translation !== undefined);

@@ -134,7 +134,7 @@ async function stateOf(checkpoint: Checkpoint): Promise<number[]> {
   return Array.from((await tensorsOf(checkpoint)).get("translations.things")!.data as BigInt64Array, Number);
 }
 
-/** The checkpoint of a model that scores alike with ids as rows: row `id` has what row `rowOf(id)` has. */
+/** The checkpoint of a model that gives the same scores with ids as rows: row `id` has what row `rowOf(id)` has. */
 async function withIdsAsRows(checkpoint: Checkpoint, rowOf: (id: number) => number): Promise<Checkpoint> {
   const model = await tensorsOf(checkpoint);
   model.delete("translations.things");

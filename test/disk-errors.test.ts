@@ -16,7 +16,7 @@ vi.mock("node:fs", async (original) =>
   (await import("../src/checkpoint/faulty-disk.js")).faultySync(await original()),
 );
 
-/** One in so many operations fails. The long form: `EVERY=1 npx vitest run test/disk-errors.test.ts --testTimeout 3600000`. */
+/** One of this number of operations fails. The long form: `EVERY=1 npx vitest run test/disk-errors.test.ts --testTimeout 3600000`. */
 const EVERY = Number(process.env.EVERY ?? 17);
 
 const folder = mkdtempSync(join(tmpdir(), "disk-errors-"));

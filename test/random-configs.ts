@@ -18,7 +18,7 @@ import { configuredFeatureInfos } from "../src/train/feature-info.js";
 /** Combinations of features, groups and models that nobody thought of, and rows for them. */
 
 export const ROWS = 24;
-/** Ids below this occur, of dynamic tables so many. */
+/** Ids below this occur; of dynamic tables, this number of ids. */
 const BUCKETS = 5;
 const KEY_COUNT = 45;
 

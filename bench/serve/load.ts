@@ -13,7 +13,7 @@ export interface Outcome {
   readonly processor: number;
 }
 
-/** Sends the next request when one is answered, so many at once. */
+/** Sends the next request when one is answered; this number of them are open at once. */
 export function closedLoop(url: string, shot: Shot, connections: number, seconds: number): Promise<Outcome> {
   return measured(url, shot, connections, async (send) => {
     const end = performance.now() + seconds * 1000;

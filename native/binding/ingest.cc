@@ -43,7 +43,7 @@ Texts texts_of(napi_env env, napi_value vector, napi_value rows) {
   return {static_cast<const uint8_t*>(data), validity, rows_of(env, rows)};
 }
 
-// The mask of `rows` values, if there are so many.
+// The mask of `rows` values, if there are enough.
 uint8_t* mask_of(napi_env env, napi_value present, size_t values, size_t rows) {
   const auto mask = array_of<uint8_t>(env, present, napi_uint8_array, "present");
   if (values < rows) too_short("values", values, rows);

@@ -32,7 +32,7 @@ class Executor : public Executable {
   std::vector<uint64_t> profile() const override;
 
  private:
-  // Partial results side by side that fold alike: sums of `size` floats, or means and, `m2` floats on, their M2.
+  // Partial results side by side that are folded in the same way: sums of `size` floats, or means and, `m2` floats on, their M2.
   struct Partials {
     size_t offset, size;
     size_t m2 = 0;

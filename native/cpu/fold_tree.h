@@ -92,7 +92,7 @@ class FoldTree {
   uint32_t most_used() const { return most_used_; }
 
  private:
-  // Copies that folding so many leaves of a whole tree needs at most: R + sum over levels j below the roots of
+  // Copies that folding the leaves of a whole tree needs at most: R + sum over levels j below the roots of
   // min(R 2^j, threads), for R roots. At most T (1 + log2(leaves / T)) + log2(T) for T threads.
   uint32_t copies_for(uint32_t leaves) const;
   // The same for leaves that are no whole tree: at most two more roots of each level.

@@ -89,7 +89,7 @@ class Twin {
   std::vector<float> expected_;
 };
 
-// Memory for so many frames, besides the rows on their way to the file. `for_slots`: what finds records in the file.
+// Memory for the given number of frames, besides the rows on their way to the file. `for_slots`: what finds records in the file.
 uint64_t memory_for(uint64_t width, uint64_t frames, uint64_t for_slots) {
   return for_slots + RecordStore::memory_for(8, width * 4) + frames * (width * 4 + 24);
 }

@@ -24,7 +24,7 @@ export function sha256(): Sha256 {
   };
 }
 
-/** A thread of its own for hashing: the source is a text, so that it runs alike from TypeScript and from JavaScript. */
+/** A thread of its own for hashing: the source is a text, so that it runs in the same way from TypeScript and from JavaScript. */
 const THREAD = `
   const { createHash } = require("node:crypto");
   const { parentPort } = require("node:worker_threads");

@@ -108,7 +108,7 @@ const unknownPart = (row: TensorArray, part: ShardTensor["part"]): UnknownPart =
 export const startsOfSlots = (rows: number, [begin, end]: SlotRange): Float64Array =>
   Float64Array.from({ length: end - begin + 1 }, (_, slot) => rowsOfSlots(rows, SLOTS, begin, begin + slot));
 
-/** All ranks that have parts of the same rows cut these alike: by the bytes of whole rows. */
+/** All ranks that have parts of the same rows cut these at the same rows: by the bytes of whole rows. */
 function rangesOfShard({ source, starts, part, areKeys, slots: [begin] }: ShardTensor): RowRange[] {
   const rowBytes = (part?.width ?? elementCount(source.shape.slice(1))) * DTYPE_BYTES[source.dtype];
   return rangesOfSlots(starts, rowBytes, { withCounts: areKeys }).map((range) => {

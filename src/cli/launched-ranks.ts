@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { type Mpirun, readableLine, STOP_SIGNAL } from "./mpirun.js";
 
-/** A launcher that has not ended so many milliseconds after a rank has told of a loss hangs. */
+/** A launcher that has not ended this number of milliseconds after a rank has reported a loss hangs. */
 const HANGS_AFTER = 5_000;
 /** How rank 0 tells where ranks are, and MPICH which process was killed. */
 const PLACES = /(\d+) on (\S+) \(pid (\d+)\)/g;

@@ -1,6 +1,6 @@
 /**
  * Columns: the format in which executors read examples, whether mapped from packed files, gathered from arrays of
- * objects or received by a predictor. A column is a strided view, so many features share one row-major matrix, and a
+ * objects or received by a predictor. A column is a strided view: several features share one row-major matrix, and a
  * shuffled row costs one or two cache lines.
  */
 

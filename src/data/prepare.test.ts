@@ -268,7 +268,7 @@ describe("prepareData", () => {
     expect((await errorOf(of(null))).message).toMatch(/no finite number to learn from[\s\S]*x/);
   });
 
-  it("opens what an earlier run packed, and packs anew when the config or the file is another", async () => {
+  it("opens what an earlier run packed, and packs again when the config or the file is another", async () => {
     const path = file("c.csv", clicks);
     const data: DataInput = { train: { path }, label: "label" };
     const first = await prepare(data, clickFeatures);
@@ -406,7 +406,7 @@ it("keeps the texts that mean missing for requests and for other files", async (
       expect([name, valuesOf(batch, name)[0]]).toEqual([name, valuesOf(splits.train, name)[1]]);
 });
 
-describe("training and serving transform alike", () => {
+describe("training and serving transform in the same way", () => {
   const text = fc.oneof(
     fc.constantFrom("a", "b", "007", "7", "a rather long value of an id", "another rather long value", "é✓"),
     fc.string({ unit: "grapheme", maxLength: 30 }).filter((s) => !s.includes("\0")),

@@ -3,7 +3,7 @@ import { isList } from "../features/values.js";
 /**
  * The JSON form of the values of `rows`. JSON has no bigint, Date, Map, undefined, NaN, infinity or -0: each is written as
  * `{ "$pairloom": <kind>, "value": … }`, so that a saved config gives the same rows as the config that was trained with. A
- * list of any type is an array, because features read both alike.
+ * list of any type is an array, because features read both in the same way.
  */
 
 const TAG = "$pairloom";

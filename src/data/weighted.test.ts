@@ -164,7 +164,7 @@ describe("weighted ids", () => {
     expect(error.message).toMatch(/features\[0\]\.column: .*wrong type[\s\S]*a list of \{ key, value \}/);
   });
 
-  it("are packed as they are encoded, and refused alike; other features read the ids", async () => {
+  it("are packed as they are encoded, and refused for the same reasons; other features read the ids", async () => {
     const id = fc.oneof(fc.constantFrom("a", "é✓:z", "7"), fc.string({ unit: "grapheme", maxLength: 20 }));
     // JSON has no negative zero.
     const good = fc.double({ noNaN: true, min: -9, max: 9 }).map((x) => x + 0);

@@ -29,7 +29,7 @@ export const topologySchema = z.strictObject({
       rows: z.array(z.strictObject({ dim: z.number().int().positive(), read: positive, update: positive })),
     }),
   ),
-  /** Seconds in which each rank sends so many bytes to each other rank: those of the slowest. */
+  /** Seconds in which each rank sends the given number of bytes to each other rank: those of the slowest. */
   exchanges: z.array(z.strictObject({ bytes: z.number().int().positive(), seconds: positive })),
 });
 

@@ -69,7 +69,7 @@ describe("a sequence", () => {
     expect(entriesOf("items")).toEqual([[1, 10, 2], [], [], []]);
   });
 
-  it("reads lists, texts with a separator and JSON arrays alike", () => {
+  it("reads lists, texts with a separator and JSON arrays as the same sequence", () => {
     const rows = [[3, 1, 4], "3|1|4", "[3, 1, 4]"].map((items) => ({ items }));
     const { entriesOf, bad } = encoded(fit({ ...ITEMS, separator: "|" }), rows);
     expect(bad).toEqual([]);

@@ -20,7 +20,7 @@ export function integerType(type: string): IntegerType | undefined {
   return Object.hasOwn(BITS, name) ? { bits: BITS[name], signed } : undefined;
 }
 
-/** The signed type of so many bits. */
+/** The signed type with the given number of bits. */
 export function signedType(bits: number): string | undefined {
   return Object.keys(BITS).find((name) => BITS[name] === bits);
 }

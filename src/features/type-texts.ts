@@ -15,7 +15,7 @@ export interface TypeTexts {
   readonly scientific?: string;
 }
 
-/** A double holds any decimal with so many digits. */
+/** A double holds any decimal with this number of digits. */
 export const DOUBLE_DIGITS = 15;
 
 /** A word in any letter case. */

@@ -9,7 +9,7 @@ export type SlotRange = readonly [begin: number, end: number];
 /** The columns [begin, end) of a table's rows. */
 export type ColumnRange = readonly [begin: number, end: number];
 
-/** Parts of rows have multiples of so many columns, but for the last one. */
+/** The width of every part of a row is a multiple of this number of columns, except for the last part. */
 export const COLUMN_UNIT = 4;
 
 /**
@@ -20,7 +20,7 @@ export const COLUMN_UNIT = 4;
 export interface Placement {
   readonly firstRank: number;
   readonly owners: number;
-  /** The ranks with the first slots come after so many other shares; default 0. After the last of the shares comes the first. */
+  /** How many other shares come before the ranks with the first slots; default 0. After the last share comes the first. */
   readonly turn?: number;
   /** The ranks among which each row is divided; default 1: a rank has whole rows. */
   readonly columns?: number;

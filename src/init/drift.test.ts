@@ -13,7 +13,7 @@ it("is the population stability index of two parts", () => {
   expect(found).toBeCloseTo(term(share(600), share(300)) + term(share(400), share(700)), 12);
 });
 
-it("is 0 for parts that are alike, and large if values become missing", () => {
+it("is 0 for parts with the same distribution, and large if values become missing", () => {
   const texts = [...repeat("a", 50), ...repeat("b", 50)];
   expect(
     drift([...texts, ...texts], { as: "id" }, parts([...texts, ...texts].map((_, i) => (i < 100 ? 0 : 1)))),

@@ -1,7 +1,7 @@
 import { numberValue } from "../features/values.js";
 import type { Looks } from "./looks.js";
 
-/** The rows of the sample in parts that should look alike: splits, or an earlier and a later half. */
+/** The rows of the sample in parts that should have the same distribution: splits, or an earlier and a later half. */
 export interface Parts {
   readonly names: readonly string[];
   /** By row of the sample: the index of its part; -1 for none. */

@@ -38,7 +38,7 @@ describe("dropout", () => {
     expect(Math.abs(mean - 1)).toBeLessThan(6 * deviation);
   });
 
-  it("draws anew for each step, stream and seed", () => {
+  it("makes other draws for each step, stream and seed", () => {
     const first = dropped(0.5);
     for (const other of [dropped(0.5, { step: 4 }), dropped(0.5, { stream: 3 }), dropped(0.5, { seed: 2 })]) {
       const equal = other.filter((y, i) => y === first[i]).length / first.length;

@@ -254,7 +254,7 @@ function refuseColumns(graph: Graph, table: Tensor, { name }: ParameterAttrs, pl
   const most = columns > 1 && !copies ? columnsAtMost(graph, table) : 1;
   if (columns <= most) return;
   throw new GraphError({
-    what: "the rows of a table cannot be divided among so many ranks",
+    what: "the rows of a table cannot be divided among this number of ranks",
     where: name,
     got: `${columns} parts of each row`,
     expected:

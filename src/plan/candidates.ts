@@ -34,7 +34,7 @@ export function candidatesOf(problem: Problem): Candidate[] {
   return [...unique.values()];
 }
 
-/** Whether ranks share an item so that the slowest takes at most so many times the mean. */
+/** Whether ranks share an item so that the slowest takes at most the given multiple of the mean. */
 function isEven(choice: Choice, most: number): boolean {
   return !choice.whole && mostOf(choice, 0) * choice.loads.length <= most * sumOver(choice, 0);
 }
@@ -96,7 +96,7 @@ class Knapsack {
     this.before.push(before);
   }
 
-  /** Undefined if there is no room for so many bytes. The cells carry exact bytes: only the choice between them is rounded. */
+  /** Undefined if there is no room for the bytes. The cells carry exact bytes: only the choice between them is rounded. */
   private cellOf(bytes: number): number | undefined {
     if (bytes > this.room) return undefined;
     return Number.isFinite(this.room) && bytes > 0 ? Math.ceil((BINS * bytes) / this.room) : 0;

@@ -307,7 +307,7 @@ function dividedTable(
   return { rows, weights: share * weights, states: share * states, sum };
 }
 
-/** The share of so many rows that memory has room for. */
+/** The share of the rows that memory has room for. */
 function heldShare({ memory, record }: TableStore, rows: number): number {
   const bytes = rows * record;
   return bytes > 0 ? Math.min(1, memoryOf({ memory }, bytes) / bytes) : 1;

@@ -31,8 +31,8 @@ class Search {
   private readonly order: readonly number[];
   /** By position in the order: the least that the items from there on sum up to over all ranks, of each part. */
   private readonly rest: readonly Load[];
-  /** By position in the order: a number for each rank; items from there on treat ranks with the same number alike. */
-  private readonly alike: readonly (readonly number[])[];
+  /** By position in the order: a number for each rank; for the items from there on, ranks with the same number are equivalent. */
+  private readonly equivalent: readonly (readonly number[])[];
   private readonly given: Given[];
   private readonly budget = new Budget(MOST_WORK);
   private gaveUp = false;
@@ -42,7 +42,7 @@ class Search {
     const size = items.map((choices) => Math.max(...choices.map((choice) => mostOf(choice, 0))));
     this.order = [...items.keys()].sort((a, b) => size[b] - size[a]);
     this.rest = this.restOf();
-    this.alike = this.alikeOf();
+    this.equivalent = this.equivalentOf();
     this.given = items.map(() => ({ choice: 0, rank: 0 }));
   }
 
@@ -76,14 +76,14 @@ class Search {
     return !fits(least, this.problem) || (this.best !== undefined && !isLess(least, this.best.most));
   }
 
-  /** Of ranks that have spent the same, and that later items treat alike, one is enough. */
+  /** Of ranks that have spent the same, and that are equivalent for later items, one is enough. */
   private ranksFor({ whole }: Choice, position: number, totals: Totals): number[] {
     if (!whole) return [0];
     const seen = new Set<string>();
     const { ranks, base } = this.problem;
     return Array.from({ length: ranks }, (_, rank) => rank).filter((rank) => {
       const spent = base.map((_, part) => totals.at(rank, part));
-      const key = `${this.alike[position][rank]} ${spent.join(" ")}`;
+      const key = `${this.equivalent[position][rank]} ${spent.join(" ")}`;
       return !seen.has(key) && seen.add(key);
     });
   }
@@ -95,19 +95,19 @@ class Search {
     return rest;
   }
 
-  private alikeOf(): number[][] {
+  private equivalentOf(): number[][] {
     const { ranks, items } = this.problem;
-    const alike = [Array.from({ length: ranks }, () => 0)];
-    for (const item of [...this.order].reverse()) alike.unshift(divided(alike[0], items[item]));
-    return alike;
+    const equivalent = [Array.from({ length: ranks }, () => 0)];
+    for (const item of [...this.order].reverse()) equivalent.unshift(divided(equivalent[0], items[item]));
+    return equivalent;
   }
 }
 
-/** Ranks that were alike, but that share an item with other loads, are so no longer. */
-function divided(alike: readonly number[], choices: readonly Choice[]): number[] {
+/** Ranks that were equivalent are so no longer if they share an item with different loads. */
+function divided(equivalent: readonly number[], choices: readonly Choice[]): number[] {
   const shared = choices.filter(({ whole }) => !whole);
   const numbers = new Map<string, number>();
-  return alike.map((number, rank) => {
+  return equivalent.map((number, rank) => {
     const key = `${number} ${shared.map(({ loads }) => loads[rank].join(" ")).join(",")}`;
     if (!numbers.has(key)) numbers.set(key, numbers.size);
     return numbers.get(key)!;

@@ -79,7 +79,7 @@ const rowsBelow = (slot: number, rows: number): number =>
 /** The steps of a sum over ranks of frequency, from one power of two to the next. */
 const STEPS = 8;
 
-/** Different rows among so many ids of a power law: `sum 1 - (1 - p)^ids`, with the rows of about one frequency together. */
+/** The number of different rows among `ids` draws from a power law: `sum 1 - (1 - p)^ids`, with the rows of about one frequency together. */
 export function expectedRows(ids: number, rows: number): number {
   const scale = 1 / (Math.log(rows) + 0.5772 + 1 / (2 * rows));
   let expected = 0;

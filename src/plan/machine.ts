@@ -13,7 +13,7 @@ export interface Machine {
   readonly compute: RankSpeeds["compute"];
   /** Bytes of rows in random order, by the dim of fp32 rows, ascending. */
   readonly rows: RankSpeeds["rows"];
-  /** Measured with so many ranks: seconds in which each sends bytes to each other one, by bytes, ascending. */
+  /** Measured with this number of ranks: seconds in which each sends bytes to each other one, by bytes, ascending. */
   readonly exchanges: Topology["exchanges"];
   readonly exchanged: number;
   /** Bytes of rows in random order, in a file. */
@@ -138,7 +138,7 @@ export function rowRate({ rows }: Machine, bytes: number, of: "read" | "update")
 /** Seconds before the first byte of an exchange. */
 export const latencyOf = ({ exchanges }: Machine): number => exchanges[0].seconds;
 
-/** Seconds for each byte that a rank sends in an exchange of about so many bytes to each other rank. */
+/** Seconds for each byte that a rank sends in an exchange of about the given number of bytes to each other rank. */
 export function secondsOfByte(machine: Machine, bytes: number): number {
   const { exchanges, exchanged } = machine;
   const large = exchanges.slice(1);

@@ -18,7 +18,7 @@ import { type Solved, solve } from "./solve.js";
 /** What a config says of where a table is. */
 export type Constraint = "rowWise" | "tableWise" | "replicated" | { readonly rank: number } | Division;
 
-/** Among how many ranks each row is divided: all, fewer, or so many. */
+/** Among how many ranks each row is divided: all, fewer, or a number. */
 type Division = "columnWise" | "grid" | { readonly columns: number };
 
 export interface PlanningOptions {

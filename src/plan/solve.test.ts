@@ -34,7 +34,7 @@ function problemOf(most: { ranks: number; items: number; choices: number }): fc.
   );
 }
 
-/** All ways, without a bound and without regard to ranks that are alike. */
+/** All ways, without a bound, also where ranks are interchangeable. */
 function tryAll(problem: Problem): Load | undefined {
   let best: Load | undefined;
   const given: Given[] = [];

@@ -20,7 +20,7 @@ import { changed, changesOf, type Json, type Path, pathsIn, valueAt } from "./te
 
 /** Incremental checkpoints that are damaged, apart from their base, or changed by somebody who signs them again. */
 
-/** One in so many forgeries is tried. */
+/** One of this number of forgeries is tried. */
 const EVERY = Number(process.env.EVERY ?? 29);
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-forged-changes-"));

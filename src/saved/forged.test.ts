@@ -17,7 +17,7 @@ import { changed, changesOf, type Json, type Path, pathsIn, valueAt } from "./te
  * these loads and predicts like the original, or is refused with an error of Pairloom.
  */
 
-/** One in so many changes is tried. The long form: `EVERY=1 npx vitest run src/saved/forged.test.ts --testTimeout 3600000`. */
+/** One of this number of changes is tried. The long form: `EVERY=1 npx vitest run src/saved/forged.test.ts --testTimeout 3600000`. */
 const EVERY = Number(process.env.EVERY ?? 23);
 
 const folder = mkdtempSync(join(tmpdir(), "pairloom-forged-"));

@@ -61,7 +61,7 @@ function copyVersion(from: string, step: number, to: string): void {
   renameSync(copy, dirOf(to, step));
 }
 
-/** Writes changes to the version of step 12, with so many new keys in each table of items. */
+/** Writes changes to the version of step 12, with the given number of new keys in each table of items. */
 async function forge(to: string, step: number, keysOf: (table: number) => number): Promise<void> {
   const base = await readCheckpoint(dirOf(to, 12));
   const file = await base.openModel();

@@ -36,7 +36,7 @@ const schema = z
       )
       .optional(),
     /**
-     * Use each newer version that appears in the directory, until `close()`. With `every`, looks for one after so many
+     * Use each newer version that appears in the directory, until `close()`. With `every`, looks for one after this number of
      * milliseconds; default 1000.
      */
     follow: z.union([z.boolean(), z.strictObject({ every: z.int().positive() })]).optional(),

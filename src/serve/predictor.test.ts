@@ -103,7 +103,7 @@ describe("a loaded predictor", () => {
     for (const i of [0, 1023, 1024, 2047, 2048, 2499]) expect(model.predictOne(rows[i])).toBe(all[i]);
   });
 
-  it("takes weighted ids as a text and as a map alike", () => {
+  it("takes weighted ids as a text or as a map, with the same result", () => {
     const row = { hour: 1, shop: "a", city: "x", price: 1, tag_list: [] };
     const entries = [
       { key: "a", value: 0.1 },

@@ -297,7 +297,7 @@ class Batch {
     return offsets;
   }
 
-  /** The next buffer, of at least so many bytes. */
+  /** The next buffer, of at least the given number of bytes. */
   private buffer(least: number): DataView {
     const [offset = -1, length = 0] = this.buffers.next().value ?? [];
     if (length < least) throw new ArrowError("a column is shorter than its rows");

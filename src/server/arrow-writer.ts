@@ -3,7 +3,7 @@ import { columnFromArray, tableFromColumns, tableToIPC } from "@uwdata/flechette
 /** Columns of as many rows each, all of them numbers of four bytes. */
 type Columns = Readonly<Record<string, Int32Array | Float32Array>>;
 
-/** Streams of so many rows are kept as templates. */
+/** Streams of up to this number of rows are kept as templates. */
 const MOST_ROWS = 512;
 /** Bytes to a multiple of which columns are padded. */
 const ALIGNMENT = 8;

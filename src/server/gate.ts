@@ -15,7 +15,7 @@ interface Gate {
   readonly answers: OpenAnswers;
 }
 
-/** Requests of one connection that wait for their answers: no client sends so many, and their answers would fill the memory. */
+/** Requests of one connection that wait for their answers: no well-behaved client sends more, and their answers would fill the memory. */
 const MOST_PIPELINED = 100;
 
 /** Answers that have not ended, by connection: of those that wait for others when it closes, no event tells the end. */

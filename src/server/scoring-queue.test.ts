@@ -13,7 +13,7 @@ afterEach(() => void vi.restoreAllMocks());
 
 const LIMITS = { waiting: 1000, work: 10, deadline: 1000 };
 
-/** A version that takes so many milliseconds for each request to rank. */
+/** A version that takes this number of milliseconds for each request to rank. */
 const taking = (milliseconds: number) =>
   ({
     predictor: {

@@ -8,7 +8,7 @@ import type { FeatureInfo } from "../models/model.js";
 
 /** Hides features in some samples of training. */
 export const sampleMaskSchema = z.strictObject({
-  /** The probability that a sample is masked; each step draws anew. */
+  /** The probability that a sample is masked; each step makes new draws. */
   rate: z.number().min(0).max(1),
   /** The features that are missing in a masked sample, all at once. The columns of a sequence are masked together. */
   features: z.array(z.string().min(1)).min(1),

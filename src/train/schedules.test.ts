@@ -50,7 +50,7 @@ describe("learningRate", () => {
     });
   });
 
-  it("exponential shrinks by the rate every so many steps, smoothly", () => {
+  it("exponential shrinks by the rate over each `steps` steps, smoothly", () => {
     const [first, middle, last] = rates({ kind: "exponential", rate: 0.25, steps: 100 }, [0, 50, 200]);
     expect(first).toBe(0.1);
     expect(middle).toBeCloseTo(0.05, 12);
@@ -85,7 +85,7 @@ describe("learningRate", () => {
     for (const rate of rates(input, [10, 11, 1000])) expect(rate).toBeCloseTo(0.01, 12);
   });
 
-  it("cosine with restarts begins anew, with longer periods", () => {
+  it("cosine with restarts begins again, with longer periods", () => {
     // Periods [0, 4), [4, 12), [12, 28): at their starts the base rate, in their middles half of it.
     const input: ScheduleInput = { kind: "cosineRestarts", steps: 4, growth: 2 };
     const expected = [0.1, 0.05, 0.1, 0.05, 0.1, 0.05, 0.1];
@@ -136,7 +136,7 @@ describe("learningRate", () => {
 });
 
 describe("reduceOnPlateau", () => {
-  it("lowers the rate after `patience` evaluations without improvement, and counts anew", () => {
+  it("lowers the rate after `patience` evaluations without improvement, and then counts from zero", () => {
     const auc = [0.7, 0.7, 0.69, 0.71, 0.7, 0.7, 0.7, 0.7];
     expect(ratesAfter({ kind: "reduceOnPlateau", factor: 0.5, patience: 2 }, auc)).toEqual([
       1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125,

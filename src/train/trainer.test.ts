@@ -229,7 +229,7 @@ describe("Trainer", () => {
     },
   };
 
-  it("resumes and runs on any number of threads alike with every setting of training in use", async () => {
+  it("gives the same result after a resume and on any number of threads, with every setting of training in use", async () => {
     const bytes: string[][] = [];
     const values: unknown[] = [];
     for (const [threads, stopAt] of [
@@ -410,7 +410,7 @@ describe("Trainer", () => {
     await expect(refitted).rejects.toThrow(/features fitted to the data are not those/);
   });
 
-  it("goes on from an older checkpoint past a damaged one, says so, and writes the damaged one anew", async () => {
+  it("goes on from an older checkpoint past a damaged one, says so, and writes the damaged one again", async () => {
     const runDir = join(folder, "damaged");
     const whole = await trainerFor(configOf(), { runDir }).run();
     const { checkpoint } = await findLatest(runDir);

@@ -169,8 +169,8 @@ function withSharedTable(feature: ImportedFeature, all: readonly ImportedFeature
   const { table } = feature;
   const sharing = table ? all.filter((other) => other.table?.name === table.name) : [];
   if (sharing.length < 2) return feature;
-  const alike = withSharedDefault(feature, sharing);
-  return { ...alike, config: { ...alike.config, embedding: table!.name } as FeatureInput };
+  const shared = withSharedDefault(feature, sharing);
+  return { ...shared, config: { ...shared.config, embedding: table!.name } as FeatureInput };
 }
 
 /**

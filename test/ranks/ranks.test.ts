@@ -10,7 +10,7 @@ import { isAlive, LAUNCHERS, rankJob } from "./job.js";
 const REPEATS = Number(process.env.RANK_FAULTS ?? 0);
 const RANKS = REPEATS > 0 ? [0, 1] : [1];
 const PATIENCE = REPEATS > 0 ? {} : { TEST_PATIENCE: "3" };
-/** After so many seconds nobody may be alive. */
+/** After this number of seconds no rank may be alive. */
 const MOST_SECONDS = 30;
 
 interface Fault {

@@ -16,7 +16,7 @@ import { isAlive, LAUNCHERS, rankJob } from "./job.js";
  * failed.
  */
 const REPEATS = Number(process.env.RANK_FAULTS ?? 0);
-/** After so many milliseconds nobody may be alive. */
+/** After this number of milliseconds no rank may be alive. */
 const MOST_TIME = 30_000;
 
 const FAULTS = [

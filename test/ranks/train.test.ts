@@ -209,9 +209,9 @@ const withoutVectors = (config: Config): Config => ({
 interface Options {
   readonly ranks: number;
   readonly resume?: boolean;
-  /** The last rank is asked to stop when it has trained so many rows. */
+  /** The last rank is asked to stop when it has trained this number of rows. */
   readonly stopAt?: number;
-  /** The last rank is lost when it has trained so many rows. */
+  /** The last rank is lost when it has trained this number of rows. */
   readonly loseAt?: number;
 }
 

@@ -78,7 +78,7 @@ class RowRoute {
     std::vector<uint32_t> nodes;
   };
   std::vector<Asked>& asked() { return asked_; }
-  // A place in messages takes so many bytes, little-endian: the lower half, if that is enough.
+  // The bytes of a place in messages, little-endian: the lower half, if that is enough.
   size_t id_bytes() const { return id_bytes_; }
   void write_place(uint64_t place, char* to) const { std::memcpy(to, &place, id_bytes_); }
   uint64_t read_place(const char* from) const {

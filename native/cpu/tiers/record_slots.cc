@@ -7,7 +7,7 @@
 namespace pairloom {
 namespace {
 
-// Bits for the slots of so many records of a region.
+// Bits for the slots of the given number of records of a region.
 uint64_t words_for(uint64_t records, bool moving) { return (moving ? records * 3 / 2 : records) / 64 + 1; }
 
 uint64_t all_words(uint64_t records, bool moving) {
@@ -46,7 +46,7 @@ std::vector<uint64_t> RecordSlots::records() const {
   return all;
 }
 
-// The fewest words in a row with so many free slots, among those for as many records as there are then.
+// The fewest words in a row with the given number of free slots, among those for as many records as there are then.
 RecordSlots::Words RecordSlots::narrowest(uint64_t region, uint64_t count) const {
   const uint64_t* const words = used_.data() + region * words_a_region();
   const uint64_t size = std::min(words_a_region(), used_.size() - region * words_a_region());

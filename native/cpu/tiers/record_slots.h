@@ -12,7 +12,7 @@ namespace pairloom {
 // Sorts numbers of which the first `sorted` already ascend, and leaves one of those that are equal.
 void merge_rest(std::vector<uint64_t>& numbers, size_t sorted);
 
-// Records are in regions: so many that follow each other have their slots together.
+// Records are in regions: this number of records that follow each other have their slots together.
 class RecordSlots {
  public:
   static constexpr uint64_t kRegion = 16384;  // records

@@ -12,7 +12,7 @@ namespace pairloom {
 // The next multiple of the unit.
 inline uint64_t round_up(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-// Memory of this thread for so many bytes of such a file; what it had before is lost.
+// Memory of this thread for the given number of bytes of such a file; what it had before is lost.
 char* buffer_of_thread(size_t bytes);
 
 // Read and written past the page cache, where the file system allows this. Threads may call it at once.

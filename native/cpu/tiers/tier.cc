@@ -8,7 +8,7 @@
 namespace pairloom {
 namespace {
 
-constexpr uint32_t kReaders = 64;    // the disk has so many requests at once
+constexpr uint32_t kReaders = 64;    // requests that the disk has at once
 constexpr size_t kLoadsAtOnce = 2;   // that a thread takes
 constexpr uint64_t kSlotsShare = 5;  // the slots of records that move take at most this share of the memory
 constexpr size_t kFrameBytes = 24;   // besides the row's numbers: its name, its place in the index, and what it is used for

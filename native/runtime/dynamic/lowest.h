@@ -34,7 +34,7 @@ class Lowest {
       if (!scan(rows, eligible)) return std::nullopt;
     }
   }
-  // One that will be first soon, if the scan has found so many.
+  // One that will be first soon, if the scan has found one.
   const Entry* later(size_t by) const { return by < found_.size() ? &found_[found_.size() - 1 - by] : nullptr; }
   // A row has a new score, at the end of a step.
   void update(uint32_t row, uint32_t rows) {

@@ -23,7 +23,7 @@ class Scores {
   void prefetch(uint32_t row) const { __builtin_prefetch(&scores_[row], 1); }
   void release(uint64_t first) { scores_.release(first); }
 
-  // The score after a step with so many occurrences. `before` is kFree for a new key.
+  // The score after a step with the given number of occurrences. `before` is kFree for a new key.
   uint32_t after(uint32_t before, uint64_t occurrences, uint64_t step) const;
 
   // A score as people read it: of kLfu, the occurrences.

@@ -9,7 +9,7 @@
 namespace pairloom {
 namespace {
 
-constexpr size_t kAhead = 16;  // rows and slots are asked for so many keys before they are needed
+constexpr size_t kAhead = 16;  // rows and slots are prefetched this number of keys before they are needed
 constexpr uint64_t kMostStep = 0xfffffffe;
 
 // Of a state: two codes, the statistics, and the number of keys.

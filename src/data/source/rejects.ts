@@ -77,7 +77,7 @@ export interface Unread {
   /**
    * The malformed rows, ordered by file and line. A row with several errors is listed once. An unclosed quote makes the
    * following lines malformed too; each is listed.
-   * @throws DataError if an unclosed quote makes so many lines unreadable that they cannot be counted
+   * @throws DataError if an unclosed quote makes more lines unreadable than can be counted
    */
   readonly malformed: AsyncGenerator<MalformedRow>;
   /** Where the refused rows are; `undefined` if that is not known. */

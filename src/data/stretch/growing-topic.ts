@@ -21,7 +21,7 @@ export interface TopicOptions {
 /** With `untilEnd`: if no message has come for so long, there is none before the end (markers of transactions have offsets, too). */
 const IDLE_MS = 10_000;
 
-/** Messages of a topic: a stretch is so many, or those of some time. */
+/** Messages of a topic: a stretch is a number of messages, or those of some time. */
 export class GrowingTopic implements GrowingSource {
   /** The offsets at which to stop. */
   private ends?: ReadonlyMap<number, number>;
@@ -100,7 +100,7 @@ export class GrowingTopic implements GrowingSource {
     });
   }
 
-  /** Messages from these offsets on, up to the ends, if there are any, at most so many or of so many seconds. */
+  /** Messages from these offsets on, up to the ends, if there are any, limited by number or by seconds. */
   private async collect(
     from: ReadonlyMap<number, number>,
     ends: ReadonlyMap<number, number> | undefined,

@@ -119,7 +119,7 @@ async function packRows(
   }
 }
 
-/** A stretch of fewer rows is judged as if it had so many: one bad message of ten does not stop a run. */
+/** A stretch of fewer rows is judged as if it had this number of rows: one bad message of ten does not stop a run. */
 const LEAST_JUDGED = 1_000;
 
 /**

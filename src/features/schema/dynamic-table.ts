@@ -43,19 +43,19 @@ const evict = z.union([
   z.enum(["never", "lru", "lfu"]),
   z.strictObject({
     kind: z.literal("lfuDecay"),
-    /** After so many steps, an occurrence counts half. */
+    /** After this number of steps, an occurrence counts half. */
     halfLife: z.number().min(1).max(MOST_STEPS),
   }),
   z.strictObject({
     kind: z.literal("age"),
-    /** Ids that did not occur for more than so many steps lose their rows. */
+    /** Ids that did not occur for more than this number of steps lose their rows. */
     steps: positive.max(MOST_STEPS),
   }),
   z.strictObject({
     kind: z.literal("norm"),
     /** Rows whose weights have a smaller L2 norm are freed. */
     below: z.number().positive(),
-    /** Every so many steps. */
+    /** The number of steps from one check of all rows to the next. */
     every: positive.max(MOST_STEPS),
   }),
 ]);
@@ -64,7 +64,7 @@ const evict = z.union([
 export const dynamicFields = {
   /** The number of ids that may have a row at the same time. */
   capacity: positive.max(MOST_KEYS),
-  /** The index starts with room for so many ids, and doubles when it is full; default 1024. */
+  /** The index starts with room for this number of ids, and doubles when it is full; default 1024. */
   growFrom: positive.optional(),
   /** When a new id gets a row; default: in the step in which it first occurs. */
   admit: admit.optional(),

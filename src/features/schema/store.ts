@@ -24,7 +24,7 @@ export const storeSchema = z.strictObject({
 
 export type StoreConfig = z.output<typeof storeSchema>;
 
-/** The bytes of memory for a table of so many bytes. */
+/** The bytes of memory for a table, by the size of the table in bytes. */
 export function memoryOf({ memory }: StoreConfig, tableBytes: number): number {
   const [, number, unit] = SIZE.exec(memory)!;
   const one = unit === "%" ? tableBytes / 100 : UNITS[unit as keyof typeof UNITS];

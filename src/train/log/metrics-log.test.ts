@@ -66,7 +66,7 @@ describe("MetricsLog", () => {
     expect(readdirSync(dir)).toEqual(["metrics.jsonl"]);
   });
 
-  it("starts empty when a run starts anew", () => {
+  it("starts empty when a run starts from the beginning", () => {
     append(undefined, [0, 1]);
     append(undefined, [0]);
     expect(steps()).toEqual([0]);
