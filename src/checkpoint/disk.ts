@@ -124,7 +124,7 @@ function tooLong(where: string, got: number, limit: number): CheckpointError {
     where,
     got: `${got} bytes`,
     expected: `at most ${limit} bytes`,
-    next: "Use another checkpoint of the run, or copy the file again.",
+    next: "Move it away. If it is part of a checkpoint, copy the file again, or use another checkpoint of the run.",
   });
 }
 

@@ -38,7 +38,7 @@ export async function readFully(
         where: path,
         got: `${position + at} bytes`,
         expected: `at least ${position + into.length} bytes`,
-        next: "Use another checkpoint of the run, or copy the file again: this one is damaged.",
+        next: "Copy the file again: this one is damaged. If it is part of a checkpoint, you can also use another checkpoint of the run.",
       });
     }
     at += bytesRead;
