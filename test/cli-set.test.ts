@@ -46,6 +46,15 @@ describe("--set", () => {
     });
   });
 
+  it("of how other rows are read is no fault of the checkpoint", async () => {
+    const trained = await train("runs/nulls", "--set", 'data.train.nullValues=["NA"]');
+    expect(trained.code, trained.err).toBe(0);
+    const args = ["--set", "data.train.nullValues=null", "--data", "other.csv", "--json"];
+    const { out, err } = await cli("eval", "runs/nulls", ...args);
+    expect(err).not.toContain("checkpoint");
+    expect(JSON.parse(out)).toMatchObject({ rows: 100 });
+  });
+
   it("shows the parameters of a config with other settings", async () => {
     const { out } = await cli("inspect", ".", "--set", "model.embeddingDim=3", "--set", "model.dense=null");
     expect(out).toContain("[rows, 3]");

@@ -123,3 +123,77 @@ it.each<[string, object]>([
   for await (const { columns } of scanSource(sourceSchema.parse({ path }), features))
     expect(entries(columns)).toEqual(trained);
 });
+
+/** Types of the events' column x, texts that CSV files have of them, and other values that requests may have. */
+const TYPED: readonly [type: string, cells: readonly string[], others: readonly unknown[]][] = [
+  ["DATE", ["2001-1-2", "2001-01-02", "1999-12-31"], ["2001/01/02"]],
+  ["TIMESTAMP", ["2001-01-02", "2001-01-02 03:04:05"], ["2001-01-02T03:04:05Z", "2001-01-02 00:00:00"]],
+  ["DOUBLE", ["7,0", "7", "1,5", "1e3"], [7, 1.5, "7", "1,5"]],
+  ["DECIMAL(5,2)", ["7,10", "007,1", "3"], [7.1, "7,1", 3]],
+  ["BIGINT", ["007", "7", "+7"], [7, "7", "7,0"]],
+  ["BOOLEAN", ["true", "TRUE", "f"], [true, "True", "false"]],
+  ["UUID", ["6ba7b8109dad11d180b400c04fd430c8"], ["{6BA7B810-9dad-11d1-80b4-00c04fd430c8}"]],
+];
+
+it.each(TYPED)("as a %s of the config of events", async (type, cells, others) => {
+  const lines = cells.map((x, i) => `${i};1;${x}\n`);
+  const events = {
+    ...{ path: write("typed.csv", `u;t;x\n${lines.join("")}`), by: "u", time: "t" },
+    ...{ types: { x: type }, decimal: ",", delimiter: ";", nullValues: ["NA"] },
+  };
+  const rows = cells.map((_, i) => `${i},9,${i},${i % 2}\n`);
+  const path = write("rows.csv", `u,t,n,y\n${rows.join("")}9,9,9,0\n`);
+  const train = { path, events: { c: events } } as SourceInput;
+  const data = dataSchema.parse({ train, label: "y", cacheDir: folder, maxBadRows: 1 });
+  const features = featuresSchema.parse([
+    { kind: "number", name: "n" },
+    { kind: "sequence", name: "ids", sequence: "c", column: "c.x", hash: 1_000_000, separator: "|" },
+  ]);
+  const { splits, features: fitted } = await prepareData({ data, features });
+  const idsOf = (set: ColumnSet) => {
+    const { values, offsets } = set.columns.get("ids") as BagColumn;
+    return Array.from({ length: set.rows }, (_, r) => [
+      ...values.slice(Number(offsets[r]), Number(offsets[r + 1])),
+    ]);
+  };
+  const texts = [...cells, "NA"];
+  const later = [...texts.map((x) => [x]), texts, [], ...others.map((x) => [x])].map((x, n) => ({
+    n,
+    "c.x": x,
+  }));
+  const requests = packRows(fitted, later);
+  expect(requests.bad).toEqual([]);
+  const expected = idsOf(requests);
+  const trained = idsOf(splits.train);
+  expect(expected.slice(0, cells.length)).toEqual(trained.slice(0, cells.length));
+  const scan = async (name: string, content: string) => {
+    const source = sourceSchema.parse({ path: write(name, content), events: { c: events } });
+    for await (const { columns } of scanSource(source, fitted)) return idsOf(columns);
+  };
+  expect(await scan("later.jsonl", later.map((row) => JSON.stringify(row)).join("\n"))).toEqual(expected);
+  expect(await scan("later.csv", `n,c.x\n0,"${texts.join("|")}"\n1,\n`)).toEqual([
+    expected[texts.length],
+    [],
+  ]);
+  for (const x of ["x", "-"]) {
+    expect(packRows(fitted, [{ n: 1, "c.x": [x] }]).bad.length).toBe(1);
+    await expect(scan("later.jsonl", JSON.stringify({ n: 1, "c.x": [x] }))).rejects.toThrow("c.x");
+  }
+});
+
+it("rows with only some of the lists of a sequence are refused, and so are lists where the config trains on events", async () => {
+  const events = { c: { path: write("events.csv", "u,t,x,p,b\n1,1,a,1,5\n"), by: "u", time: "t" } };
+  const train = { path: write("rows.csv", "u,t,n,y\n1,9,1,0\n2,9,2,1\n"), events };
+  const data = { label: "y", cacheDir: folder, maxBadRows: 1 };
+  const { features } = await prepareData({ data: dataSchema.parse({ train, ...data }), features: FEATURES });
+  const some = sourceSchema.parse({ path: write("some.jsonl", '{"n":1,"c.x":["a"],"c.p":[1]}'), events });
+  const scan = async () => {
+    for await (const _ of scanSource(some, features));
+  };
+  await expect(scan()).rejects.toThrow(
+    /only some of the lists of the history c[\s\S]*c\.x, c\.p without c\.b/,
+  );
+  const both = { ...train, path: write("both.csv", "u,t,n,y,c.x\n1,9,1,0,a\n2,9,2,1,b\n") };
+  const again = prepareData({ data: dataSchema.parse({ train: both, ...data }), features: FEATURES });
+  await expect(again).rejects.toThrow(/have a list of the history themselves[\s\S]*EXCLUDE \("c\.x"\)/);
+});

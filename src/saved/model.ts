@@ -47,8 +47,9 @@ export async function describeModel(
   await knowModel(checkpoint, code);
   refuseOtherCount(manifest.config, fitted, dir);
   settings.forEach(refuseTrained);
-  const config = resolveConfig(configWith(manifest.config, settings));
-  refuseOtherFeatures(config, fitted, dir);
+  const own = resolveConfig(manifest.config);
+  refuseOtherFeatures(own, fitted, dir);
+  const config = settings.length === 0 ? own : resolveConfig(configWith(manifest.config, settings));
   const spec = specOf(config, fittedFeatureInfos(features));
   const graph = inferenceGraph({ ...spec, members: manifest.members?.length });
   const { storage } = manifest;

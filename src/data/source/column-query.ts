@@ -212,7 +212,7 @@ function pointedSql(value: string, type: string): string {
 }
 
 /** An element of a list. The entries of a history are cells of events, the same rule as that of `cellReader` in TypeScript. */
-function readElement(
+export function readElement(
   { nullValues, cells, hasDecimalComma }: Source,
   name: string,
   { column, type }: ReadColumn,
@@ -261,7 +261,7 @@ function bagWire({ columns, as }: Reading, separator: string, source: Source, wh
 }
 
 /** An empty text is a missing list, as it is in CSV files; the same rule as `listValue` in TypeScript. */
-function presentListSql(column: string, type: string): string {
+export function presentListSql(column: string, type: string): string {
   return presentSql(column, type, [""]);
 }
 

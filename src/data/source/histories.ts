@@ -282,10 +282,10 @@ function otherUnits(rows: Source, events: Source, time: string): ConfigError {
 
 function takenName(name: string, rows: Source, events: Source): ConfigError {
   return new ConfigError({
-    what: "the rows have a column with the name of a column of the history",
+    what: "the rows have a list of the history themselves, and the config builds it from events",
     where: events.where,
-    got: name,
-    expected: `no column ${name} in ${rows.where}`,
-    next: "Rename the column in sql, or give the sequence another name.",
+    got: `a column ${name} in ${rows.where}`,
+    expected: "one of the two: nothing says that they are equal",
+    next: `To train on the lists of the rows, remove events from the config. To build them, leave the column out: sql: 'SELECT * EXCLUDE ("${name}") FROM source'. Files that predict and eval read may have the lists.`,
   });
 }

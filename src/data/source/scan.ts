@@ -14,8 +14,9 @@ import { predicatesOf, querySplits, splitColumns } from "../split/split-query.js
 import { duckdb } from "./binding.js";
 import { columnWants, readingWires } from "./column-query.js";
 import { verifyCompressed } from "./compressed.js";
-import { laterDemand } from "./demand.js";
+import { type Demand, laterDemand } from "./demand.js";
 import { Duck, quoteName } from "./duckdb.js";
+import { withoutGiven, withTypedEntries } from "./given-histories.js";
 import { withHistories } from "./histories.js";
 import { type MalformedRow, NO_ROWS, type Place, type Refused } from "./rejects.js";
 import { FILE_COLUMN } from "./relation.js";
@@ -92,9 +93,7 @@ export async function* scanSource(
     for (const column of splitColumns(split?.config ?? {})) wants.set(column, "text");
     const named = [...passthrough, ...predicatesOf(split?.config ?? {})];
     const demand = laterDemand({ wants, sql: named }, config, fitted);
-    const files = await findFiles(duck, config, where, scratch, demand);
-    const opened = await openFiles(duck, config, files, where, demand);
-    const source = await withHistories(duck, opened, config, { files, demand, rules: fitted });
+    const source = await openLater(duck, config, { where, demand, fitted, scratch });
     await verifyCompressed(source.identity, where);
     const rows = await rowsOf(duck, source, split);
     const wires = fitted.features.map(({ name, reading }) =>
@@ -119,6 +118,28 @@ export async function* scanSource(
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+interface LaterRows {
+  readonly where: string;
+  readonly demand: Demand;
+  readonly fitted: FittedFeatures;
+  readonly scratch: string;
+}
+
+/** Rows with the histories that they have themselves, or else with those of the tables of events. */
+async function openLater(
+  duck: Duck,
+  config: SourceConfig,
+  { where, demand, fitted, scratch }: LaterRows,
+): Promise<Source> {
+  const ofRows = await findFiles(duck, { ...config, events: undefined }, where, scratch, demand);
+  const opened = await openFiles(duck, config, ofRows, where, demand);
+  const built = withoutGiven(opened, config, demand);
+  const files = await findFiles(duck, built, where, scratch, demand);
+  const rows = { ...opened, identity: files.identity };
+  const source = await withHistories(duck, rows, built, { files, demand, rules: fitted });
+  return withTypedEntries(duck, source, fitted, demand);
 }
 
 /** A SELECT of the rows of a split, or of all rows. */
