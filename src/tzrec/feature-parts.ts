@@ -1,3 +1,4 @@
+import type { ImportError } from "./import-error.js";
 import { idRows } from "./map-ids.js";
 import { normalizerOf, rawValueFor } from "./normalizers.js";
 import type { Section } from "./section.js";
@@ -56,18 +57,33 @@ export function vector(section: Section, separator: string): Config {
 
 /**
  * The id of a missing value, or of a bag without ids. Lookups have the default "0" in TorchEasyRec.
- * @throws ImportError if the table has no row for it
+ * @throws ImportError if the table has no row for it, and for several ids
  */
-export function standIn(section: Section, name: string, { buckets }: Config): Config {
+export function standIn(
+  section: Section,
+  name: string,
+  { buckets }: Config,
+  separator = separatorOf(section),
+): Config {
   const text = section.text(name) ?? "";
   if (text === "") return {};
+  if (text.includes(separator) && section.number("value_dim") !== 1) throw severalIds(section, name, text);
   if (buckets === undefined) return { missing: { value: text } };
   const id = Number(text);
   if (Number.isInteger(id) && id >= 0 && id < Number(buckets)) return { missing: { value: id } };
   throw section.error(name, {
     what: "this id has no row in the table",
-    got: text,
+    got: JSON.stringify(text),
     expected: `one integer from 0 to ${Number(buckets) - 1}`,
+    next: "Use one of them, or leave it empty: a row without ids is then a zero vector.",
+  });
+}
+
+function severalIds(section: Section, name: string, text: string): ImportError {
+  return section.error(name, {
+    what: "a default of several ids has no counterpart",
+    got: JSON.stringify(text),
+    expected: "one id",
     next: "Use one of them, or leave it empty: a row without ids is then a zero vector.",
   });
 }
@@ -128,7 +144,7 @@ export function numbersIn(
   if (values.every(Number.isFinite) && (isOne || values.length === width)) return isOne ? values[0] : values;
   throw section.error(name, {
     what: "this default has no counterpart",
-    got: text,
+    got: JSON.stringify(text),
     expected: width === 1 ? "one number" : `one number, or ${width} numbers`,
     next: "Correct the default.",
   });

@@ -107,10 +107,13 @@ function within([section, name]: Place, where: string): Place {
 
 /** An error of the converted config as one of the pipeline config, with its path and line. */
 export function locate(error: ConfigError, root: Section): ImportError {
-  const { where = "", what, ...rest } = error.report;
+  const { where = "", what, next, ...rest } = error.report;
   const [pattern, placeOf] = PLACES.find(([each]) => each.test(where))!;
-  const [section, name] = within(placeOf(root, pattern.exec(where)![1]), where);
+  const place = placeOf(root, pattern.exec(where)![1]);
+  const [section, name] = within(place, where);
   const index = Number(/\.\w+\[(\d+)\]$/.exec(where)?.[1] ?? 0);
-  const report = { ...rest, what: where ? `${what} (${where} of the converted config)` : what };
+  // Where a single setting is named, it is the one to correct.
+  const step = name === place[1] ? next : next?.replace(`Set ${where} to`, "Set it to");
+  const report = { ...rest, next: step, what: where ? `${what} (${where} of the converted config)` : what };
   return section.error(name, report, index);
 }

@@ -336,7 +336,9 @@ function encoded(
     // Encoded ids are rows, or integers that training gives rows to.
     const mapping = columns !== "encoded" || own?.isDynamic ? own!.mapping : { buckets: rows };
     const missing =
-      columns === "encoded" ? encodedId(section, mapping) : standIn(section, "default_value", mapping);
+      columns === "encoded"
+        ? encodedId(section, mapping, encodedSeparator)
+        : standIn(section, "default_value", mapping);
     const ids = { separator: encodedSeparator, ...weighted(section), ...mapping, ...pooling(section) };
     return { kind: "ids", column: name, ...ids, ...missing };
   }
@@ -346,12 +348,12 @@ function encoded(
 }
 
 /** The default of FG_NONE is another setting than that of the other modes. */
-function encodedId(section: Section, mapping: Config): Config {
+function encodedId(section: Section, mapping: Config, separator: string): Config {
   section.ignore(
     ["default_value"],
     "has no effect with FG_NONE: set fg_encoded_default_value to the id of rows without ids",
   );
-  return standIn(section, "fg_encoded_default_value", mapping);
+  return standIn(section, "fg_encoded_default_value", mapping, separator);
 }
 
 function encodedNumber(section: Section, separator: string): number | number[] {

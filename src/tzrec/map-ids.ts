@@ -54,10 +54,27 @@ export function idRows(section: Section): IdRows {
     case "vocab_list":
       return listed(section, section.texts(name));
     case "vocab_dict":
-      return dictionary(section, section.entries(name));
+      return dictionary(section, withKeys(section, name));
     default:
       return fromFile(section);
   }
+}
+
+/** @throws ImportError for an entry without a key, such as `vocab_dict {}`: no value is an empty text */
+function withKeys(section: Section, name: string): [string, number][] {
+  const entries = section.entries(name);
+  const empty = entries.findIndex(([word]) => word === "");
+  if (empty < 0) return entries;
+  throw section.error(
+    name,
+    {
+      what: "an entry has no key",
+      got: JSON.stringify(Object.fromEntries([entries[empty]])),
+      expected: `an entry such as ${name} { key: "word" value: 2 }`,
+      next: "Give it a key, or remove it.",
+    },
+    empty,
+  );
 }
 
 /** The id of a missing value; empty if there is none. */

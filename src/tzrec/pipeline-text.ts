@@ -40,10 +40,19 @@ function hasOneValue(names: readonly string[]): boolean {
 function warnOfRepeated(fields: readonly SourceField[], notes: Notes): void {
   const seen = new Set<string>();
   for (const field of fields.filter(({ value }) => value !== undefined)) {
-    if (seen.has(field.key)) notes.warn(field.key, pathOf(field), "is set again: the last value counts");
-    seen.add(field.key);
+    const { key, value, names } = field;
+    const map = fieldAt(names.slice(0, -1))?.fieldKind === "map" && names[names.length - 1] === "key";
+    const [set, what] = map
+      ? [`${mapOf(key)} ${value}`, `has the key ${value} again`]
+      : [key, "is set again"];
+    if (seen.has(set))
+      notes.warn(key, map ? mapOf(pathOf(field)) : pathOf(field), `${what}: the last value counts`);
+    seen.add(set);
   }
 }
+
+/** Of a key of a map: the map, without the place of the entry. */
+const mapOf = (path: string) => parentOf(path).replace(/\[\d+\]$/, "");
 
 /** The library reads the values one by one, so that an error has a line. */
 function readMessage(fields: readonly SourceField[], file: string): ReflectMessage {

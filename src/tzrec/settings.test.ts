@@ -938,6 +938,45 @@ describe("a config as TorchEasyRec reads it", () => {
     expect(wrong.message).toMatch(/^p\.config:15: train_config\.num_epochs/);
   });
 
+  it("warns of a key of a map that stands twice, by its line", () => {
+    const entries =
+      'vocab_dict { key: "a" value: 2 } vocab_dict { key: "b" value: 3 }\nvocab_dict { key: "a" value: 4 }';
+    const features = `feature_configs { id_feature { feature_name: "x" expression: "u:x" embedding_dim: 4 ${entries} } }`;
+    const { config, warnings } = imported({ features });
+    expect(warnings.filter((text) => text.includes("again"))).toEqual([
+      expect.stringMatching(
+        /^p\.config:\d+: feature_configs\[2\]\.id_feature\.vocab_dict has the key "a" again: the last/,
+      ),
+    ]);
+    expect(config.features).toContainEqual(expect.objectContaining({ name: "x", vocabulary: ["b", "a"] }));
+  });
+
+  it.each([
+    [
+      'separator: "|" vocab_list: ["a", "b"] default_value: "a|b"',
+      "default_value: a default of several ids",
+      '"a|b"',
+    ],
+    [
+      'vocab_dict { key: "a" value: 2 } default_value: "a\\x1db"',
+      "default_value: a default of several ids",
+      "u001d",
+    ],
+    [
+      'separator: "|" hash_bucket_size: 9 default_value: "a|b"',
+      "default_value: a default of several ids",
+      "one id",
+    ],
+    ['num_buckets: 9 default_value: "12"', "default_value: this id has no row", 'got: +"12"'],
+    ["vocab_dict {}", "vocab_dict: an entry has no key", 'key: "word" value: 2'],
+    ["hash_bucket_size: 0", "hash_bucket_size: a value is out of range", "next: +Set it to a number above 0"],
+  ])("refuses the ids of %s", (ids, what, rest) => {
+    const features = `feature_configs { id_feature { feature_name: "x" expression: "u:x" embedding_dim: 4 ${ids} } }`;
+    const { message } = refusal({ features, data: "fg_mode: FG_DAG" });
+    expect(message).toContain(what);
+    expect(message).toMatch(new RegExp(rest));
+  });
+
   it("may have pieces of text, also with comments between them", () => {
     const pieces = `delimiter: "," # one\n'' fg_mode: FG_DAG`;
     const csv = config({ data: pieces }).replace("Parquet", "Csv");

@@ -168,6 +168,9 @@ describe("options of read_csv", () => {
     await expect(reading("quote = '|'")).rejects.toThrow(
       "data.source.sql: an option of read_csv() is not one of those with which the SQL of a source reads files\n  got:      quote\n",
     );
+    await expect(reading("nullstr = 'NA'")).rejects.toThrow("next:     Set nullValues of the source");
+    await expect(reading("delimter = ';'")).rejects.toThrow("next:     Write delimiter.");
+    await expect(reading("separator = ';'")).rejects.toThrow("next:     Write delim for the separator");
     await expect(reading("header = 3")).rejects.toThrow(
       /data.source.sql, header: an option of a file .*\n +got: +3/,
     );

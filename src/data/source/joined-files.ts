@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { ConfigError } from "../../errors.js";
+import { closeNames } from "../../near-names.js";
 import { ownValue } from "../../own-value.js";
 import { type SourceConfig, type SourceInput, sourceSchema } from "../data-config.js";
 import { type Demand, typesOfTable } from "./demand.js";
@@ -205,6 +206,24 @@ const READERS: ReadonlyMap<string, Reader> = new Map([
   ),
 ]);
 
+/** What texts mean, by the options that DuckDB has for it: the same for all tables of a model and its requests. */
+const OF_SOURCE: Readonly<Record<string, string>> = {
+  nullstr: "nullValues",
+  null: "nullValues",
+  decimal_separator: "decimal",
+};
+
+function nextOf(name: string, options: Reader["options"]): string {
+  const key = ownValue(OF_SOURCE, name.toLowerCase());
+  if (key !== undefined && options === CSV.options)
+    return `Set ${key} of the source: it holds for the texts of the files that its sql reads, too.`;
+  const [near] = closeNames(name, Object.keys(options));
+  if (near !== undefined) return `Write ${near}.`;
+  return options === CSV.options
+    ? "Write delim for the separator of the fields. Files with another layout have to be written again, for example as Parquet."
+    : "Write the data to a Parquet file, and read that.";
+}
+
 /** @param option `name = value` or `name := value` */
 function settingOf(
   option: Node,
@@ -221,7 +240,7 @@ function settingOf(
       where,
       got: name || "a second value without a name",
       expected: Object.keys(options).join(", "),
-      next: "Write the data to a Parquet file, and read that.",
+      next: nextOf(name, options),
     });
   const value = constantOf(isEqual ? (option.right as Node) : option);
   if (value !== undefined) return read(value as never);

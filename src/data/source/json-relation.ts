@@ -28,7 +28,7 @@ export async function jsonRelation(
   where: string,
 ): Promise<Relation> {
   const hasFileColumn = config.sql === undefined && files.paths.length > 1;
-  const layout = await layoutOptions(config, files);
+  const layout = await layoutOptions(config, files, where);
   const relation = (columns: string) => jsonReader(files, layout, columns, hasFileColumn);
   // Reads the whole of every file.
   const described = await duck.describe(`SELECT * FROM ${relation("")}`, where).catch(async (error) => {
@@ -189,12 +189,25 @@ function compressionOf({ paths }: SourceFiles): string {
 }
 
 /** Options for the compression of files, and for where their objects are. */
-async function layoutOptions(config: SourceConfig, files: SourceFiles): Promise<string> {
+async function layoutOptions(config: SourceConfig, files: SourceFiles, where: string): Promise<string> {
   if (config.rows) return ", format = 'newline_delimited'";
   const heads = await Promise.all(files.paths.map(startOfText));
   // Detection takes a list after a byte order mark for a single value.
-  const isMarkedList = heads.some((head) => /^\ufeff\s*\[/.test(head));
+  const marked = heads.findIndex((head) => /^\ufeff\s*\[/.test(head));
+  const isMarkedList = marked >= 0;
+  if (isMarkedList && heads.some((head) => /^\ufeff?\s*\{/.test(head)))
+    throw markedList(files.paths[marked], where);
   return `${isMarkedList ? ", format = 'array'" : ""}${compressionOf(files)}`;
+}
+
+function markedList(path: string, where: string): DataError {
+  return new DataError({
+    what: "a list of JSON after a byte order mark cannot be read beside files with an object in each line",
+    where: `${where}.path`,
+    got: path,
+    expected: "lists in all files, or no mark",
+    next: "Remove the first three bytes of the file, for example with tail -c +4.",
+  });
 }
 
 async function startOfText(path: string): Promise<string> {

@@ -135,3 +135,16 @@ it.each<[string, object]>([
       expect(listsOf(columns.columns.get("x"), columns.rows)).toEqual([expected[i]]);
   }
 });
+
+it("a list after a byte order mark is read, and refused by name beside lines", async () => {
+  const [marked, lines] = [join(folder, "marked.json"), join(folder, "lines.jsonl")];
+  writeFileSync(marked, `\ufeff [{"x":"a","y":0},{"x":"b","y":1}]`);
+  writeFileSync(lines, `{"x":"a","y":0}\n{"x":"b","y":1}\n`);
+  const read = async (path: string | string[]) => {
+    const data = dataSchema.parse({ train: { path }, label: "y", cacheDir: join(folder, "cache") });
+    const { train } = (await prepareData({ data, features })).splits;
+    return idsOf(train.columns.get("x"), train.rows);
+  };
+  expect(await read(marked)).toEqual(await read(lines));
+  await expect(read([lines, marked])).rejects.toThrow(/after a byte order mark[\s\S]*marked\.json/);
+});
