@@ -161,11 +161,13 @@ async function pack(
     const read = await firstPosition(duck, options.data, shares[0].files, jobs[0].source);
     const learned = await learn(duck, options, jobs[0]);
     const unassigned = await packJobs(duck, options, jobs, learned, temporary, directory);
+    const keys = jobs.flatMap(({ source }) => Object.entries(source.keys ?? {}));
     writePrepared(temporary, {
       features: learned.fitted,
       splits: jobs.flatMap((job) => job.splits.map(({ name }) => name)),
       starts: jobs[0].starts,
       unassigned,
+      ...(keys.length > 0 && { keys: Object.fromEntries(keys) }),
       read,
     });
   });

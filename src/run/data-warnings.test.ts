@@ -104,3 +104,35 @@ it("warns of the mean label of folds beside an id of the same key, unless rows a
   expect(warned({ time: "t", valid: 0.1 }, ["a"])).toEqual([]);
   expect(warningText(warned(random, ["a"])[0])).toMatch(/^share and a have the same key/);
 });
+
+it.each([
+  ["007", "7", '"007" in the rows and "7" in the events'],
+  ["7 ", "7", '"7 " in the rows and "7" in the events'],
+  ["7.0", "7", '"7.0" in the rows and "7" in the events'],
+])("warns of keys of histories that never meet: %j and %j", async (row, event, example) => {
+  const path = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const prepare = (key: string) => {
+    const events = { c: { path: path("events.csv", `u,t,x\n${event},1,a\nv,1,b\n`), by: "u", time: "t" } };
+    const train = { path: path("rows.csv", `u,t,y\n${key},2,0\n${key},1,1\nw,2,1\n`), events };
+    const features = featuresSchema.parse([
+      { kind: "sequence", name: "items", sequence: "c", column: "c.x", hash: 9 },
+    ]);
+    return prepareData({ data: dataSchema.parse({ train, label: "y", cacheDir: folder }), features });
+  };
+  const apart = await prepare(row);
+  expect(splitReports(apart).train.features.items.missing).toBe(1);
+  expect(apart.keys).toMatchObject({ "data.train.events.c": { by: "u", keys: 2, found: 0 } });
+  expect(dataWarnings(apart).map(warningText)).toEqual([
+    expect.stringContaining(`hardly any u of the rows occurs in data.train.events.c (0 of 2)`),
+  ]);
+  expect(warningText(dataWarnings(apart)[0])).toContain(example);
+  // Packed data of an earlier run says it, too.
+  expect(dataWarnings(await prepare(row))).toEqual(dataWarnings(apart));
+  const same = await prepare(event);
+  expect(splitReports(same).train.features.items.missing).toBeCloseTo(2 / 3);
+  expect(same.keys).toMatchObject({ "data.train.events.c": { keys: 2, found: 1 } });
+  expect(dataWarnings(same)).toEqual([]);
+});

@@ -2,6 +2,7 @@ import type { BagColumn, IdColumn, Ids } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
 import { NULL_WORDS } from "../data/null-words.js";
 import type { PreparedData } from "../data/pack/prepared.js";
+import type { HistoryKeys } from "../data/source/history-keys.js";
 import type { Absence } from "../features/absences.js";
 import { readingOf } from "../features/reading.js";
 import { type FeatureConfig, targetRuleOf } from "../features/schema/features.js";
@@ -19,6 +20,8 @@ export type DataWarning =
     }
   /** Nearly all ids of a feature in a split have a row of the table that no row of the training split has. */
   | { readonly about: "unseen"; readonly feature: string; readonly split: string }
+  /** Hardly any key of rows occurs in a table of events, so that their histories are empty. */
+  | { readonly about: "keys"; readonly events: string; readonly keys: HistoryKeys }
   /** A vocabulary has words that usually stand for missing values. */
   | { readonly about: "nullWords"; readonly table: string; readonly words: readonly string[] }
   /** A feature with the mean label of other folds, and an id with the same key. */
@@ -41,7 +44,16 @@ export function dataWarnings(prepared: PreparedData): DataWarning[] {
     const found = NULL_WORDS.filter((word) => known.has(word));
     return found.length === 0 ? [] : [{ about: "nullWords", table, words: found }];
   });
-  return [...absences, ...unseenIds(prepared), ...words];
+  return [...absences, ...unseenIds(prepared), ...unmetKeys(prepared), ...words];
+}
+
+/** Keys that are written in two ways: few rows have a history then. */
+function unmetKeys({ keys = {} }: PreparedData): DataWarning[] {
+  return Object.entries(keys).flatMap(([events, each]): DataWarning[] =>
+    each.example !== undefined && each.found < SEEN_AT_LEAST * each.keys
+      ? [{ about: "keys", events, keys: each }]
+      : [],
+  );
 }
 
 /**
@@ -68,7 +80,7 @@ function sharesOf({ splits }: PreparedData, feature: string, absence: Absence): 
 
 /** Rows of a split that are looked at, evenly spaced. */
 const SAMPLED_ROWS = 10_000;
-/** The share of their ids that must occur in the training split. */
+/** The share of their ids that must occur in the training split, and of keys that must occur in the events. */
 const SEEN_AT_LEAST = 0.1;
 
 /** Tables without a row for unknown values, where an id written in another way is just another id. */
@@ -116,6 +128,11 @@ export function warningText(warning: DataWarning): string {
     return `${warning.table} has a row for ${warning.words.join(", ")}: if that means missing, list it in nullValues of the source`;
   if (warning.about === "unseen")
     return `hardly any id of ${warning.feature} in ${warning.split} occurs in train: compare how the values are written in each split`;
+  if (warning.about === "keys") {
+    const { by, keys, found, example } = warning.keys;
+    const [row, event] = [example!.rows, example!.events].map((key) => JSON.stringify(key));
+    return `hardly any ${by} of the rows occurs in ${warning.events} (${found} of ${keys}), so their histories are empty: compare how it is written in both, such as ${row} in the rows and ${event} in the events`;
+  }
   if (warning.about === "sameKey")
     return `${warning.mean} and ${warning.id} have the same key, from which a model can learn the labels of training rows by heart: use one of the two, or divide the rows by time (docs/features.md, targetMean)`;
   const { feature, absence, shares } = warning;

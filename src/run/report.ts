@@ -20,6 +20,8 @@ export interface Report {
   readonly data: Readonly<Record<string, SplitReport>>;
   /** Rows of the source that belong to no split. */
   readonly unassigned: number;
+  /** By the config path of a table of events: how many of the keys of rows it has. */
+  readonly keys?: PreparedData["keys"];
   readonly parameters: { readonly model: number; readonly optimizer: number };
   readonly training: {
     readonly reason: "finished" | "earlyStopping" | "interrupted";

@@ -240,6 +240,7 @@ class Run {
       seconds: { prepare: prepareSeconds, train: trainSeconds, total: this.secondsSinceStart() },
       data: splitReports(prepared),
       unassigned: prepared.unassigned,
+      keys: prepared.keys,
       parameters: trainer.sizes,
       training: {
         reason,

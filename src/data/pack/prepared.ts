@@ -4,6 +4,7 @@ import { z } from "zod";
 import { DataError, messageOf, PairloomError } from "../../errors.js";
 import type { FittedFeatures } from "../../features/fitted.js";
 import { type SplitName, splitNames } from "../data-config.js";
+import { type HistoryKeys, historyKeysSchema } from "../source/history-keys.js";
 import type { SplitStarts } from "../split/split-query.js";
 import type { ReaderPosition } from "../stretch/position.js";
 import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
@@ -25,6 +26,8 @@ export interface PreparedData {
   readonly unassigned: number;
   /** With a split by time: when each split starts. */
   readonly starts?: SplitStarts;
+  /** By the config path of a table of events: how many of the keys of rows it has. */
+  readonly keys?: Readonly<Record<string, HistoryKeys>>;
   /** What has been read of the source that feeds the training split: where `--continue` goes on. */
   readonly read: ReaderPosition;
   readonly directory: string;
@@ -36,6 +39,7 @@ interface PreparedManifest {
   readonly splits: readonly SplitName[];
   readonly unassigned: number;
   readonly starts?: SplitStarts;
+  readonly keys?: PreparedData["keys"];
   readonly read: ReaderPosition;
   readonly features: FittedFeatures;
 }
@@ -45,6 +49,7 @@ const preparedSchema = z.object({
   version: z.literal(PACKED_VERSION),
   splits: z.array(z.enum(splitNames)).refine((splits) => splits.includes("train")),
   unassigned: count,
+  keys: z.record(z.string(), historyKeysSchema).optional(),
   read: z.object({}),
   features: z.object({}),
 });
@@ -53,11 +58,11 @@ const preparedSchema = z.object({
 function openPrepared(directory: string, fromCache: boolean): PreparedData {
   const path = join(directory, "manifest.json");
   const manifest = readCheckedJson(path, preparedSchema) as unknown as PreparedManifest;
-  const { splits, unassigned, starts, read, features } = manifest;
+  const { splits, unassigned, starts, keys, read, features } = manifest;
   const opened = Object.fromEntries(
     splits.map((name) => [name, PackedDataset.open(join(directory, name), fromCache)]),
   ) as unknown as PreparedData["splits"];
-  return { features, splits: opened, unassigned, starts, read, directory, fromCache };
+  return { features, splits: opened, unassigned, starts, keys, read, directory, fromCache };
 }
 
 /**

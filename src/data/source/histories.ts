@@ -11,6 +11,7 @@ import { readColumn, scalarWire, wrongType } from "./column-query.js";
 import { type Demand, demandOfEvents, historyColumn, namedTypes } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
 import { refuseMalformed } from "./first-malformed.js";
+import { type HistoryKeys, historyKeys } from "./history-keys.js";
 import { numberRows, ROW_COLUMN } from "./row-numbers.js";
 import { columnType, openFiles, type Source, withTextRules } from "./source.js";
 import type { SourceFiles } from "./source-files.js";
@@ -68,7 +69,7 @@ interface History {
 async function withHistory(duck: Duck, rows: Source, history: History): Promise<Source> {
   const { sequence, events, columns } = history;
   const numbered = await numberRows(duck, rows, `events.${sequence}`);
-  const lists = await buildHistories(duck, numbered, history);
+  const { lists, keys } = await buildHistories(duck, numbered, history);
   const select = `SELECT * FROM ${lists}`;
   const added = await duck.describe(select, events.where);
   const taken = added.find(({ name }) => rows.columns.some((column) => column.name === name));
@@ -77,6 +78,7 @@ async function withHistory(duck: Duck, rows: Source, history: History): Promise<
   return {
     ...numbered,
     columns: [...rows.columns, ...added],
+    keys: { ...rows.keys, [events.where]: keys },
     cuts: new Map([
       ...(rows.cuts ?? []),
       ...columns.map((name) => [historyColumn(sequence, name), cut] as const),
@@ -97,7 +99,7 @@ async function buildHistories(
   duck: Duck,
   rows: Source,
   { sequence, table, events, columns }: History,
-): Promise<string> {
+): Promise<{ lists: string; keys: HistoryKeys }> {
   const { where } = events;
   for (const column of columns) columnType(events, column, where);
   const times = await timesOf(duck, rows, events, table);
@@ -119,10 +121,11 @@ async function buildHistories(
     moments,
     `SELECT ${row}, ${keySql(rows, table)} AS "@key", ${times.ofRows} AS "@time" FROM (${rows.select()})`,
   );
+  const keys = await historyKeys(duck, table.by, { rows: moments, events: sorted }, where);
   await create(spans, spansSql(sorted, moments, table, times));
   await create(lists, listsSql(sorted, moments, spans, names, quoteName(historyColumn(sequence, CUT))));
   for (const made of [sorted, moments, spans]) await duck.run(`DROP TABLE ${made}`, where);
-  return lists;
+  return { lists, keys };
 }
 
 /**

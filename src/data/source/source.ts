@@ -7,6 +7,7 @@ import { type ColumnTypes, type Demand, demandWithEvents, namedInSql } from "./d
 import type { Duck, SourceColumn } from "./duckdb.js";
 import { refuseOtherContent } from "./file-content.js";
 import { firstMalformed } from "./first-malformed.js";
+import type { HistoryKeys } from "./history-keys.js";
 import { type JoinedSql, withJoinedFiles } from "./joined-files.js";
 import { NO_ROWS } from "./rejects.js";
 import { FILE_COLUMN, type Relation } from "./relation.js";
@@ -54,6 +55,8 @@ export interface Source {
   readonly select: Relation["select"];
   /** @see withJoinedFiles */
   readonly joined: (select: string, where: string, table: string) => Promise<JoinedSql>;
+  /** By the config path of a table of events. */
+  readonly keys?: Readonly<Record<string, HistoryKeys>>;
   /** By column of a history, the column that says how many of its oldest entries are left out. */
   readonly cuts?: ReadonlyMap<string, string>;
   /** @see Relation; after `sql`, the places of refused rows are not known */
