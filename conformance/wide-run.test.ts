@@ -36,7 +36,7 @@ const IDS = 24;
 const WIDE_IDS = 2 ** 31 + 1000;
 const BATCH = 32;
 
-/** Ascending, so that the rows of all batches have the same order: half of them spread, half of them the last ones. */
+/** Ascending, so that wide and narrow ids of a batch are sorted in the same order: half of them spread, half of them the last ones. */
 const wideId = (id: number) => (id < IDS / 2 ? id * 70_000_001 : WIDE_IDS - IDS + id);
 const narrowId = (id: number) => id;
 

@@ -238,6 +238,14 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       size: i % 50 === 0 ? "unknown" : i / 10,
     })),
   ),
+  "numbers with signs": csv(
+    withColumns(120, (i) => ({
+      cost: `$${(1000 + 37 * i).toLocaleString("en-US")}.50`,
+      discount: `${i % 40} %`,
+      visits: (i * i * i).toLocaleString("en-US"),
+      lists: `${100 + (i % 5)},${200 + (i % 7)}`,
+    })),
+  ),
   "useless columns": csv(
     withColumns(120, (i, clicked) => ({
       id: `row-${i}`,

@@ -3,6 +3,7 @@ import { numberValue } from "../features/values.js";
 import { auc } from "../metrics/index.js";
 import { drift, type Parts } from "./drift.js";
 import { type Counts, type Looks, looksOf, timeOf } from "./looks.js";
+import { withoutSigns } from "./number-signs.js";
 
 /** What is known of a column. */
 export interface ColumnProfile {
@@ -15,6 +16,8 @@ export interface ColumnProfile {
   readonly distinct: number;
   readonly isExact: boolean;
   readonly looks: Looks;
+  /** Of numbers with signs such as `$`, one of them; what is said of the values here is said of the numbers. */
+  readonly signed?: string;
   /** The most frequent values of the sample; missing ones left out. */
   readonly top: readonly TopValue[];
   /**
@@ -57,9 +60,11 @@ export interface SampledColumn {
 const TOP = 8;
 
 export function profileColumn(
-  column: SampledColumn,
+  sampled: SampledColumn,
   all: { readonly missing: number; readonly distinct: number; readonly isWhole: boolean },
 ): ColumnProfile {
+  const plain = sampled.form === "scalar" ? withoutSigns(sampled.texts) : undefined;
+  const column = plain ? { ...sampled, texts: plain } : sampled;
   const { name, type, form, texts, isHigh, parts } = column;
   const counts = countsOf(texts);
   const looks = looksOf(name, form, counts);
@@ -71,6 +76,7 @@ export function profileColumn(
     distinct: distinctOf(looks, counts, all),
     isExact: all.isWhole,
     looks,
+    ...(plain && { signed: sampled.texts.find((text) => text !== null && !plain.includes(text))! }),
     top: topOf(column, looks),
     ...(strength !== undefined && { auc: strength }),
     ...(isHigh && looks.as === "number" && { ranges: rangesOf(texts, isHigh, looks.numbers.quantiles) }),

@@ -5,6 +5,7 @@ import { type Duck, quoteName, quoteText } from "../data/source/duckdb.js";
 import { DataError } from "../errors.js";
 import type { LabelPlan } from "./label.js";
 import { type Dates, timeOf } from "./looks.js";
+import { plainNumberSql } from "./number-signs.js";
 import type { Profile } from "./profile.js";
 import { decideCrosses } from "./propose-crosses.js";
 import { type Decision, decideColumns, leaveRepeated, leaveWithoutTraining } from "./propose-features.js";
@@ -172,6 +173,11 @@ function sqlOf(
     ({ column, format }) =>
       `strptime(CAST(${quoteName(column)} AS VARCHAR), ${quoteText(format)}) AS ${quoteName(column)}`,
   );
+  const signed = used.flatMap(({ column }) => {
+    const example = profile.columns.find(({ name }) => name === column)?.signed;
+    return example === undefined ? [] : [{ column, example }];
+  });
+  replaced.push(...signed.map(({ column }) => plainNumberSql(column)));
   if (label.expression !== undefined) replaced.unshift(`${label.expression} AS ${quoteName(label.name)}`);
   if (replaced.length === 0 && label.present === undefined) return undefined;
   const star = replaced.length === 0 ? "*" : `* REPLACE (${replaced.join(", ")})`;
@@ -180,7 +186,11 @@ function sqlOf(
     ({ column, format }) =>
       `${column} has dates in the form ${format}; a predictor takes them as 2001-06-18 or as a Date.`,
   );
-  return { select: `SELECT ${star} FROM source${where}`, notes: [...label.notes, ...formats] };
+  const numbers = signed.map(
+    ({ column, example }) =>
+      `${column} has numbers such as ${example}; a predictor takes them without signs.`,
+  );
+  return { select: `SELECT ${star} FROM source${where}`, notes: [...label.notes, ...formats, ...numbers] };
 }
 
 function assemble(

@@ -7,7 +7,8 @@ export const DESCRIPTIONS = {
   predict: "Score files of any size into a csv or parquet file",
   serve: "Serve a model over HTTP: predictions, rankings, metrics, newer versions while it serves",
   export: "Write a trained model as ONNX or safetensors for other programs, or as a bundle for serving",
-  search: "Try settings of a config, train the best on, and measure the best of all on the test split",
+  search:
+    "Try settings of a config, train the best ones longer, and measure the best of all on the test split",
   runs: "Compare the runs in a directory: their metrics, and the settings in which they differ",
   report: "Write a page about a run: curves, metrics, calibration, importance, field pairs, warnings",
   watch: "Show the page of a run in the browser while it trains",
