@@ -254,7 +254,9 @@ export const OP_CASES: { readonly [K in OpKind]: OpCase } = {
   slice: (s) => {
     const [before, size, after, d] = [s.size() - 1, s.size(), s.size() - 1, s.size()];
     const x = s.row(before + size + after, d);
-    return [1, 2].map(() => s.apply(OPS.slice, [x], { start: before, size }));
+    const part = (start: number, size: number) => s.apply(OPS.slice, [x], { start, size });
+    const overlapping = [part(before, size), part(before, size), part(0, s.size(before + size))];
+    return [...overlapping, ...(after > 0 ? [part(before + size, after)] : [])];
   },
   reshape: (s) => {
     const [f, d] = [s.size(), s.size()];

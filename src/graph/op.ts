@@ -44,6 +44,14 @@ export interface SparseGradient {
 }
 export type Pooling = "sum" | "mean";
 
+/** The gradient of the columns of a row tensor from `start` on: `part` [B, size, …]. That of the others is 0. */
+export interface RangeGradient {
+  readonly start: number;
+  readonly part: Tensor;
+}
+
+export type Gradient = Tensor | SparseGradient | RangeGradient;
+
 /** Adds an equation to the graph and returns its outputs. */
 export type Apply = <A>(op: Op<A>, inputs: readonly Tensor[], attrs: A) => readonly Tensor[];
 
@@ -58,7 +66,7 @@ export interface GradientRequest<A = Attrs> {
 }
 
 /** The gradient of the loss with respect to each input; undefined for inputs without one (labels, ids, statistics). */
-export type InputGradients = readonly (Tensor | SparseGradient | undefined)[];
+export type InputGradients = readonly (Gradient | undefined)[];
 
 export type Floats = Float32Array | Float64Array;
 
@@ -221,9 +229,9 @@ export function defineOp<A>(op: Op<A>): Op<A> {
   return op;
 }
 
-export function isSparse(gradient: Tensor | SparseGradient): gradient is SparseGradient {
-  return "ids" in gradient;
-}
+export const isSparse = (gradient: Gradient): gradient is SparseGradient => "ids" in gradient;
+
+export const isRange = (gradient: Gradient): gradient is RangeGradient => "part" in gradient;
 
 /** Narrows a value to a dense one, for kernels with fp32 operands. */
 export function asFp32(value: Value): DenseValue {

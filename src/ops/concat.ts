@@ -1,16 +1,6 @@
 import { asFp32, defineOp, type NoAttrs, type Op } from "../graph/op.js";
-import {
-  columnsOf,
-  fp32,
-  innerDims,
-  isRow,
-  rowsLike,
-  sameShape,
-  type Tensor,
-  width,
-} from "../graph/tensor.js";
+import { columnsOf, fp32, innerDims, isRow, rowsLike, sameShape, width } from "../graph/tensor.js";
 import { checkShapes } from "./check.js";
-import { constantRows } from "./constant-rows.js";
 import { elementwise, FREE } from "./cost.js";
 
 /**
@@ -85,15 +75,12 @@ export const slice: Op<{ start: number; size: number }> = defineOp({
     );
     return [isRow(x) ? rowsLike(x, size, ...rest) : fp32(size, ...rest)];
   },
-  gradient({ inputs: [x], outputGradients: [dy], attrs: { start, size }, apply }) {
-    if (!dy) return [undefined];
+  gradient({ inputs: [x], outputGradients: [part], attrs: { start } }) {
+    if (!part) return [undefined];
     checkShapes(isRow(x), "the gradient of slice", "a row tensor: declare the parts of a weight as weights", [
       x,
     ]);
-    const [n, ...rest] = innerDims(x);
-    const zeros = (count: number): readonly Tensor[] =>
-      count > 0 ? apply(constantRows, [], { value: 0, dims: [count, ...rest] }) : [];
-    return apply(concat, [...zeros(start), dy, ...zeros(n - start - size)], {});
+    return [{ start, part }];
   },
   reference({ node, inputs, outputs, attrs, context }) {
     const x = asFp32(inputs[0]).data;

@@ -3,7 +3,7 @@ import { evaluate } from "../backends/reference/evaluate.js";
 import { GraphError } from "../errors.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { asFp32, type Node, type Value } from "../graph/op.js";
-import { fp32, type Tensor } from "../graph/tensor.js";
+import { fp32, type Tensor, width } from "../graph/tensor.js";
 import { OPS } from "../ops/index.js";
 import { autodiff } from "./autodiff.js";
 
@@ -51,6 +51,30 @@ class Tiny {
 }
 
 describe("autodiff", () => {
+  it("computes as many numbers for the gradients of n slices of a tensor as the tensor has", () => {
+    const computed = (n: number) => {
+      const g = new GraphBuilder();
+      const [x] = g.apply(OPS.input, [], { name: "x", type: fp32("B", 1), limit: 0 });
+      const [w] = g.apply(OPS.parameter, [], {
+        name: "w",
+        shape: [n, 1],
+        role: "dense",
+        init,
+        trainable: true,
+      });
+      const [all] = g.apply(OPS.linear, [x, w], { fn: "none" });
+      const slices = Array.from(
+        { length: n },
+        (_, start) => g.apply(OPS.slice, [all], { start, size: 1 })[0],
+      );
+      g.output("loss", g.apply(OPS.batchMean, g.apply(OPS.add, slices, {}), {})[0]);
+      const { nodes } = autodiff(g.finish(), "loss").graph;
+      return nodes.flatMap(({ outputs }) => outputs).reduce((sum, output) => sum + width(output), 0);
+    };
+    const [few, more, most] = [10, 20, 40].map(computed);
+    expect((most - more) / (more - few)).toBe(2);
+  });
+
   it("sums the gradients of a weight used twice: y = w (w x)", () => {
     const t = new Tiny();
     const w = t.weight("w", 1.5);

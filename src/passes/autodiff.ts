@@ -1,10 +1,11 @@
 import { GraphError } from "../errors.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
-import { isSparse, type Node, type SparseGradient } from "../graph/op.js";
+import { type Gradient, isRange, isSparse, type Node, type SparseGradient } from "../graph/op.js";
 import { printNode } from "../graph/printer.js";
 import type { Tensor } from "../graph/tensor.js";
 import { add } from "../ops/arithmetic.js";
 import { constant, type ParameterAttrs } from "../ops/sources.js";
+import { joinRanges } from "./join-ranges.js";
 
 export interface ParameterGradient {
   readonly parameter: Tensor;
@@ -40,7 +41,7 @@ export function autodiff(graph: Graph, loss: string): Differentiated {
 }
 
 /** The gradients of a tensor so far, one per use. */
-type Partials = Map<Tensor, (Tensor | SparseGradient)[]>;
+type Partials = Map<Tensor, Gradient[]>;
 
 function lossOf(graph: Graph, loss: string): Tensor {
   const target = graph.outputs.get(loss);
@@ -77,7 +78,9 @@ function propagate(node: Node, partials: Partials, builder: GraphBuilder): void 
 }
 
 function denseSum(tensor: Tensor, partials: Partials, builder: GraphBuilder): Tensor | undefined {
-  const parts = (partials.get(tensor) ?? []).filter((part): part is Tensor => !isSparse(part));
+  const all = partials.get(tensor) ?? [];
+  const whole = all.filter((part): part is Tensor => !isSparse(part) && !isRange(part));
+  const parts = [...whole, ...joinRanges(tensor, all.filter(isRange), builder.apply)];
   return parts.length > 1 ? builder.apply(add, parts, {})[0] : parts[0];
 }
 
