@@ -156,6 +156,12 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "label -1 and 1": csv(clicks(120, (clicked) => 2 * clicked - 1)),
   "label true and false": csv(clicks(120, (clicked) => clicked === 1)),
   "label words": csv(clicks(120, (clicked) => (clicked ? "it's > 50" : "other"))),
+  "label in several spellings": csv(
+    clicks(120, (clicked, row) => ["no", "No ", "yes", "YES"][2 * clicked + (row % 2)]),
+  ),
+  "label true, false and numbers": csv(
+    clicks(120, (clicked, row) => ["0", "false", "1", "true"][2 * clicked + (row % 2)]),
+  ),
   "label 0 and a word": csv(clicks(120, (clicked) => (clicked ? "sale" : 0))),
   "label missing in some rows": csv(clicks(120, (clicked, row) => (row % 5 === 0 ? null : clicked))),
   "label in json": {

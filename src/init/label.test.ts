@@ -16,6 +16,21 @@ it.each<[string, Record<string, number>, object, string?]>([
   ["-1 and 1", { "-1": 10, 1: 90 }, { task: "binary", expression: 'TRY_CAST("y" AS DOUBLE) = 1', rate: 0.9 }],
   ["yes, although more frequent", { no: 10, yes: 90 }, { expression: `CAST("y" AS VARCHAR) = 'yes'` }],
   ["the rarer of two words", { "<=50K": 75, ">50K": 25 }, { expression: `CAST("y" AS VARCHAR) = '>50K'` }],
+  [
+    "words in several spellings",
+    { yes: 40, Yes: 35, "no ": 20, NO: 5 },
+    { task: "binary", expression: `lower(trim(CAST("y" AS VARCHAR))) = 'yes'`, rate: 0.75 },
+  ],
+  [
+    "true and false in two spellings",
+    { true: 5, false: 5, True: 10, False: 20 },
+    { task: "binary", expression: `lower(trim(CAST("y" AS VARCHAR))) = 'true'`, rate: 0.375 },
+  ],
+  [
+    "true, false and numbers",
+    { 0: 5, 1: 5, true: 5, false: 5 },
+    { task: "classes", classes: 4, type: "VARCHAR" },
+  ],
   ["a quote", { a: 75, "it's": 25 }, { expression: `CAST("y" AS VARCHAR) = 'it''s'` }],
   ["a number and a word", { 0: 75, sale: 25 }, { task: "binary", type: "VARCHAR" }],
   [
@@ -71,6 +86,16 @@ it("refuses a label with one value, none, or very many words", () => {
   expect(() => plan({}, "y", 9)).toThrow(/missing in all rows/);
   const words = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`w${i}`, 1]));
   expect(() => plan(words)).toThrow(/too many different texts/);
+});
+
+it("says whether a value is the positive one, in any spelling", () => {
+  const { isHigh } = plan({ yes: 40, Yes: 35, "no ": 20, NO: 5 });
+  expect(["yes", " YES", "no", "No ", null].map(isHigh)).toEqual([true, true, false, false, undefined]);
+});
+
+it("refuses numbers without a variance in 64 bits", () => {
+  const values = Array.from({ length: 30 }, (_, i) => [`${i + 1.5}e300`, 5] as const);
+  expect(() => plan(Object.fromEntries(values))).toThrow(/are too large[\s\S]*logarithm/);
 });
 
 it("takes a missing label for the negative one beside a lone positive value", () => {

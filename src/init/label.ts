@@ -63,7 +63,8 @@ export function planLabel({ name, values, numbers }: LabelValues): LabelPlan {
   const [only] = present;
   if (present.length === 1 && missing > 0 && POSITIVE.test(only.text)) return planOnly(name, only, missing);
   if (present.length < 2) throw notTwo(name, present, missing);
-  const plan = numbers && numbers.share >= NUMBERS ? planReal(name, numbers) : planOf(name, present);
+  const plan =
+    numbers && numbers.share >= NUMBERS ? planReal(name, numbers) : planOf(name, ...mergedSpellings(present));
   if (missing === 0) return plan;
   const found = `${count(missing)} rows have no label and are left out.`;
   return {
@@ -73,13 +74,29 @@ export function planLabel({ name, values, numbers }: LabelValues): LabelPlan {
   };
 }
 
-function planOf(name: string, values: readonly Value[]): LabelPlan {
+/** How the texts of a label are compared: as they are, or by their lower case without white space around them. */
+type Words = "exact" | "folded";
+
+/** The values, those together that differ only in capitals and white space, such as `Yes` and `yes `. */
+function mergedSpellings(values: readonly Value[]): [Value[], Words] {
+  const byWord = new Map<string, Value>();
+  for (const value of values) {
+    const text = folded(value.text);
+    byWord.set(text, { ...value, text, rows: value.rows + (byWord.get(text)?.rows ?? 0) });
+  }
+  const isSame = byWord.size === values.length || byWord.size < 2;
+  return isSame ? [[...values], "exact"] : [[...byWord.values()], "folded"];
+}
+
+const folded = (text: string): string => text.trim().toLowerCase();
+
+function planOf(name: string, values: readonly Value[], words: Words): LabelPlan {
   const rows = sum(values);
-  const numeric = values.filter(({ number }) => Number.isFinite(number));
+  const numeric = values.filter(({ text, number }) => Number.isFinite(number) && !isTruth(text));
   const areNumbers = sum(numeric) >= NUMBERS * rows;
-  if (values.length === 2) return planTwo(name, values);
+  if (values.length === 2) return planTwo(name, values, words);
   if (areNumbers && numeric.length > 2) return planNumbers(name, numeric, sum(numeric) / rows);
-  if (values.length <= MOST_CLASSES) return planClasses(name, values, false);
+  if (values.length <= MOST_CLASSES) return planClasses(name, values, words);
   throw new DataError({
     what: `the label ${name} has too many different texts to be classes`,
     where: "--label",
@@ -93,11 +110,14 @@ function planOf(name: string, values: readonly Value[]): LabelPlan {
 const POSITIVE =
   /^(1|y|yes|t|true|pos|positive|click|clicked|bought|buy|purchase|purchased|converted|churn|churned|yes\.|on|good|success|win|won|fraud|spam|default|late)$/i;
 
-function planTwo(name: string, values: readonly Value[]): LabelPlan {
+/** `true` and `false`, which SQL does not read as numbers. */
+const isTruth = (text: string): boolean => /^(true|false)$/i.test(text);
+
+function planTwo(name: string, values: readonly Value[], words: Words): LabelPlan {
   const [low, high] = lowAndHigh(values);
-  const isHigh = (text: string | null) => (text === null ? undefined : text === high.text);
+  const isHigh = testOf(high, words);
   const plan = { name, task: "binary" as const, isHigh, ...ratesOf([low, high], high) };
-  const isNumber = [low, high].every(({ number }) => Number.isFinite(number));
+  const isNumber = words === "exact" && [low, high].every(({ number }) => Number.isFinite(number));
   if (isNumber && low.number === 0 && high.number === 1)
     return { ...plan, notes: [`${share(plan.rate)} of the rows are positive.`] };
   const notes = [
@@ -107,7 +127,7 @@ function planTwo(name: string, values: readonly Value[]): LabelPlan {
   const isMixed = Number.isFinite(low.number) !== Number.isFinite(high.number);
   return {
     ...plan,
-    expression: `${textOf(name)} = ${quoteText(high.text)}`,
+    expression: `${textOf(name, words)} = ${quoteText(high.text)}`,
     ...(isMixed && { type: "VARCHAR" }),
     notes,
   };
@@ -155,7 +175,7 @@ function planNumbers(name: string, values: readonly Value[], share: number): Lab
   if (areIntegers && least === 0 && 2 * zeros > sum(sorted) && most >= sorted.length)
     return planCount(name, sorted);
   if (areIntegers && sorted.length <= 20 && most - least < 2 * sorted.length)
-    return planClasses(name, sorted, true);
+    return planClasses(name, sorted, "numbers");
   return planReal(name, { ...momentsOf(sorted), share });
 }
 
@@ -204,7 +224,14 @@ function planThreshold(
   };
 }
 
-function planClasses(name: string, values: readonly Value[], areNumbers: boolean): LabelPlan {
+/** For a value of the column: whether it is this one. */
+const testOf =
+  ({ text }: Value, words: Words) =>
+  (value: string | null): boolean | undefined =>
+    value === null ? undefined : (words === "folded" ? folded(value) : value) === text;
+
+function planClasses(name: string, values: readonly Value[], words: Words | "numbers"): LabelPlan {
+  const areNumbers = words === "numbers";
   const sorted = areNumbers ? values : [...values].sort((a, b) => (a.text < b.text ? -1 : 1));
   const frequent = [...values].sort((a, b) => b.rows - a.rows)[0];
   const areNumbered = areNumbers && sorted.every(({ number }, i) => number === i);
@@ -212,7 +239,7 @@ function planClasses(name: string, values: readonly Value[], areNumbers: boolean
     ({ text, number }, i) => `WHEN ${areNumbers ? number : quoteText(text)} THEN ${i}`,
   );
   const isMixed = !areNumbers && sorted.some(({ number }) => Number.isFinite(number));
-  const of = areNumbers ? numberOf(name) : textOf(name);
+  const of = words === "numbers" ? numberOf(name) : textOf(name, words);
   return {
     name,
     task: "classes",
@@ -225,7 +252,7 @@ function planClasses(name: string, values: readonly Value[], areNumbers: boolean
         : `${name} has ${sorted.length} classes: ${sorted.map(({ text }, i) => `${i} is ${text}`).join(", ")}.`,
       ...(areNumbers ? [`If it is a quantity, predict the number itself: ${asNumber(name)}.`] : []),
     ],
-    isHigh: (text) => (text === null ? undefined : text === frequent.text),
+    isHigh: testOf(frequent, words === "folded" ? "folded" : "exact"),
     ...ratesOf(sorted, frequent),
   };
 }
@@ -237,6 +264,7 @@ const WELL_SCALED = { least: 0.1, most: 10 };
 const TINY = 1e-30;
 
 function planReal(name: string, { mean, std, median, share }: Moments): LabelPlan {
+  if (!Number.isFinite(std)) throw tooLarge(name, median);
   const [center, spread] = [mean, std].map((value) => Number(value.toPrecision(4)));
   const isWell =
     !(spread > TINY && spread < 1 / TINY) ||
@@ -254,6 +282,16 @@ function planReal(name: string, { mean, std, median, share }: Moments): LabelPla
     rate: 0.5,
     smallestClass: Number.POSITIVE_INFINITY,
   };
+}
+
+function tooLarge(name: string, got: number): DataError {
+  return new DataError({
+    what: `the numbers of the label ${name} are too large`,
+    where: "--label",
+    got: String(got),
+    expected: "numbers whose squares are below 1.8e308",
+    next: "Divide the label by a number, or take its logarithm, in the file.",
+  });
 }
 
 function momentsOf(sorted: readonly Value[]): Omit<Moments, "share"> {
@@ -274,7 +312,10 @@ function ratesOf(values: readonly Value[], high: Value): Pick<LabelPlan, "rate" 
 
 const sum = (values: readonly Value[]): number => values.reduce((total, { rows }) => total + rows, 0);
 const numberOf = (name: string): string => `TRY_CAST(${quoteName(name)} AS DOUBLE)`;
-const textOf = (name: string): string => `CAST(${quoteName(name)} AS VARCHAR)`;
+function textOf(name: string, words: Words = "exact"): string {
+  const text = `CAST(${quoteName(name)} AS VARCHAR)`;
+  return words === "folded" ? `lower(trim(${text}))` : text;
+}
 const share = (rate: number): string => `${Number((100 * rate).toPrecision(3))} %`;
 const listed = (values: readonly Value[]): string =>
   values

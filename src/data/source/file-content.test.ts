@@ -34,6 +34,7 @@ it.each<[string, string, Buffer]>([
 it.each<[string, string, Buffer, RegExp, RegExp]>([
   ["a.csv", "csv", gzipSync(CSV), /is gzip$/, /ends in \.gz /],
   ["a.csv", "csv", ZIP, /ZIP archive or an Excel/, /Save the table as CSV/],
+  ["a.csv", "csv", Buffer.from("<!DOCTYPE html><html>Sign in"), /is a web page$/, /Save the table as CSV/],
   ["a.csv", "csv", Buffer.from("PAR1"), /is Parquet$/, /ends in \.parquet /],
   ["a.csv.gz", "csv", CSV, /does not start like gzip$/, /extension of its content/],
   ["a.jsonl.zst", "json", gzipSync(CSV), /is gzip$/, /ends in \.gz /],

@@ -14,6 +14,10 @@ const SIGNATURES: readonly (readonly [hex: string, content: string])[] = [
   ["4f626a01", "Avro"],
   ["4f5243", "ORC"],
   ["53514c69746520666f726d6174", "an SQLite database"],
+  ["25504446", "a PDF"],
+  ["3c21444f4354595045", "a web page"],
+  ["3c21646f6374797065", "a web page"],
+  ["3c68746d6c", "a web page"],
 ];
 const SIGNATURE_BYTES = 16;
 
