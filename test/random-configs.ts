@@ -43,12 +43,14 @@ const FEATURES: readonly Json[] = [
     denseEmbedding: { kind: "piecewiseLinear", bins: 3 },
   },
   { kind: "number", name: "angle", denseEmbedding: { kind: "periodic", frequencies: 2, sigma: 1 } },
-  { kind: "sequence", name: "clicked", sequence: "clicks", hash: 50, embedding: "item" },
-  { kind: "sequence", name: "clicked_shops", sequence: "clicks", hash: 50 },
-  { kind: "sequence", name: "clicked_prices", sequence: "clicks", number: { normalize: "log" } },
-  { kind: "ages", name: "clicked_ages", sequence: "clicks", column: "times", time: "now", dim: 2 },
-  { kind: "entryBags", name: "clicked_tags", sequence: "clicks", hash: 50, dim: 2 },
+  { kind: "sequence", name: "clicked", sequence: "clicks", max: 9, hash: 50, embedding: "item" },
+  { kind: "sequence", name: "clicked_shops", sequence: "clicks", max: 9, hash: 50 },
+  { kind: "sequence", name: "clicked_prices", sequence: "clicks", max: 9, number: { normalize: "log" } },
+  { kind: "ages", name: "clicked_ages", sequence: "clicks", max: 9, column: "times", time: "now", dim: 2 },
+  { kind: "entryBags", name: "clicked_tags", sequence: "clicks", max: 9, hash: 50, dim: 2 },
   { kind: "sequence", name: "viewed", hash: 50, embedding: "wide_id", dim: 3 },
+  { kind: "sequence", name: "bought", hash: 50, embedding: "item", max: 7 },
+  { kind: "joined", name: "which", columns: ["clicked", "bought"], newest: [9, 7], dim: 2 },
 ];
 
 /** Tables of ids: dynamic ones, some of which are full, and those made of two. */
@@ -87,19 +89,21 @@ const COMPARED: readonly Json[] = [
   { query: ["wide_id"], columns: ["viewed"] },
   { query: ["user"], columns: ["clicked", "clicked_prices", "clicked_ages"] },
   { query: ["user"], columns: ["clicked", "clicked_tags"] },
+  { query: ["user"], columns: ["clicked"], joined: { columns: ["bought"], by: "which" } },
+  { query: ["item"], columns: ["viewed"], joined: { columns: ["bought"], by: "which" } },
   { query: ["price"], columns: ["clicked"] },
 ];
 
 /** Vectors of sequences. */
 function sequences(g: Generate): Json[] {
   const encoder = () => {
-    const { query, columns } = pick(g, ...COMPARED);
+    const { query, ...entries } = pick(g, ...COMPARED);
     return pick<Json>(
       g,
-      { kind: "pooling", columns, pooling: pick(g, "sum", "mean") },
-      { kind: "newest", columns, count: pick(g, 1, 3) },
-      { kind: "dotAttention", query, columns },
-      { kind: "din", query, columns, mlp: { hiddenUnits: pick(g, [3], [4, 2]) } },
+      { kind: "pooling", ...entries, pooling: pick(g, "sum", "mean") },
+      { kind: "newest", ...entries, count: pick(g, 1, 3) },
+      { kind: "dotAttention", query, ...entries },
+      { kind: "din", query, ...entries, mlp: { hiddenUnits: pick(g, [3], [4, 2]) } },
     );
   };
   return Array.from({ length: pick(g, 1, 2) }, encoder);
@@ -206,7 +210,9 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
       columns.set(feature.name, { kind: "id", data: ids(ROWS, feature), offset: 0, stride: 1 });
     else {
       const name = feature.sequence ?? "";
-      const offsets = offsetsOf.get(name) ?? positions(name === "" ? () => 2 : () => Math.floor(4 * unit()));
+      const both = ["clicks", "bought"].map((sequence) => offsetsOf.get(sequence)!);
+      const drawn = () => positions(name === "" ? () => 2 : () => Math.floor(4 * unit()));
+      const offsets = offsetsOf.get(name) ?? (name === "which" ? sums(both[0], both[1]) : drawn());
       offsetsOf.set(name, offsets);
       const count = Number(offsets[ROWS]);
       const weights = feature.numbers && { weights: Float32Array.from({ length: count }, unit) };
@@ -215,6 +221,9 @@ export function columnsOf(features: readonly FeatureInfo[], labels: number): Map
   }
   return columns;
 }
+
+/** Where each row of a joined sequence begins. */
+const sums = (a: BigUint64Array, b: BigUint64Array): BigUint64Array => a.map((offset, i) => offset + b[i]);
 
 /** Where each row begins whose length is drawn. */
 function positions(length: () => number): BigUint64Array {
