@@ -87,7 +87,8 @@ async function conversionsOf(
       return { name, from: jsonForTexts(known!), to: known!, want: want(name) };
     const to = known ?? settledType(type, settled.get(name)?.type) ?? own;
     const isText = isTime(to) || (known === "DOUBLE" && !isNumeric(want(name)));
-    const isMixed = to === "VARCHAR" && /^(JSON|DOUBLE)$/.test(type) && !isNumeric(want(name));
+    const isMixed =
+      to === "VARCHAR" && (/^(JSON|DOUBLE)$/.test(type) || isNested(type)) && !isNumeric(want(name));
     const areTexts = isNested(to) && type !== to && hasTextsOf(type, to);
     return {
       name,

@@ -6,6 +6,9 @@ import { mapLeaves, mapTypes, structFields } from "./nested-types.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
 
+/** An item of a list: no column has this name. */
+const ITEM = '"@item"';
+
 /** The text of a JSON string, the digits of a number. */
 export const jsonText = (value: string) => `(${value} ->> '$')`;
 
@@ -25,17 +28,24 @@ export function jsonCanonicalSql(value: string): string {
 }
 
 /**
- * A JSON value as a text for SQL: numbers have their canonical texts, so that 7.0 is 7 in every column; lists and objects stay JSON.
+ * A JSON value as a text for SQL: numbers have their canonical texts, so that 7.0 is 7 in every column, also in lists; these and
+ * objects stay JSON.
  * @param isId false for a column that only SQL reads: it may compute with numbers that are no exact ids
  */
 export function jsonSqlText(value: string, isId: boolean): string {
   const [text, canonical] = [jsonText(value), jsonCanonicalSql(value)];
   const isKept = isId ? "" : ` AND NOT coalesce(${isRefusedSql(canonical)}, false)`;
-  return `CASE WHEN ${isA(value, "DOUBLE")}${isKept} THEN ${canonical} ELSE ${text} END`;
+  return `CASE WHEN ${isA(value, "DOUBLE")}${isKept} THEN ${canonical}
+    WHEN ${isA(value, "ARRAY")} THEN ${jsonListText(value)} ELSE ${text} END`;
 }
 
-/** An item of a list: no column has this name. */
-const ITEM = '"@item"';
+/** A JSON list as a text, in which numbers have their canonical texts. Refused ones are texts, which features refuse. */
+function jsonListText(value: string): string {
+  const canonical = jsonCanonicalSql(ITEM);
+  const number = `CASE WHEN ${isRefusedSql(canonical)} THEN to_json(${canonical}) ELSE CAST(${canonical} AS JSON) END`;
+  const item = `CASE WHEN ${isA(ITEM, "DOUBLE")} THEN ${number} ELSE ${ITEM} END`;
+  return `CAST(to_json(list_transform(CAST(${value} AS JSON[]), lambda ${ITEM}: ${item})) AS VARCHAR)`;
+}
 
 /** The lists, maps and structs of a type with JSON values in place of texts. */
 export const jsonForTexts = (type: string) => mapLeaves(type, (leaf) => (leaf === "VARCHAR" ? "JSON" : leaf));

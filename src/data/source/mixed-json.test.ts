@@ -115,8 +115,9 @@ it.each<[string, object]>([
   ["sql that names it", { sql: "SELECT x, y FROM source" }],
   ["a type of the config", { types: { x: "VARCHAR[]" } }],
   ["both", { types: { x: "VARCHAR[]" }, sql: "SELECT x, y FROM source" }],
+  ["the type of a text", { types: { x: "VARCHAR" } }],
 ])("numbers in mixed lists have their canonical texts with %s", async (_, from) => {
-  const lists = ['[7.0,"a"]', '[7,"7.0",1e3,true,null,"2001-01-02"]', "[]"];
+  const lists = ['[7.0,"a"]', '[7,"7.0",1e3,true,null,"2001-01-02"]', "[]", "[1e400,1]"];
   const lines = lists.map((x, i) => `{"x":${x},"y":${i % 2}}`);
   const { fitted, column, rows } = await idsOfColumn(lines, from, BAG);
   const later = [...lists, "[7.0]", "[7.5,1.0]", '["2001-01-02"]', "[true]", "null"];
@@ -125,7 +126,7 @@ it.each<[string, object]>([
     later.map((x) => ({ x: JSON.parse(x) })),
   );
   const expected = listsOf(requests.columns.get("x"), later.length);
-  expect(expected[3]).toEqual([expected[0][0]]);
+  expect(expected[lists.length]).toEqual([expected[0][0]]);
   expect(listsOf(column, rows)).toEqual(expected.slice(0, lists.length));
   const alone = join(folder, "alone.jsonl");
   for (const [i, x] of later.entries()) {
@@ -148,3 +149,31 @@ it("a list after a byte order mark is read, and refused by name beside lines", a
   expect(await read(marked)).toEqual(await read(lines));
   await expect(read([lines, marked])).rejects.toThrow(/after a byte order mark[\s\S]*marked\.json/);
 });
+
+it.each([
+  ["DOUBLE", ["7.0", 7], ["7.0", '"7"']],
+  ["DATE", ["2001-1-2", "2001-01-02"], ['"2001-01-02"']],
+  [
+    "DOUBLE[]",
+    [
+      ["NaN", "1.0"],
+      ["inf", 1],
+    ],
+    ['["NaN",1.0]', '["inf",1]'],
+  ],
+])(
+  "a %s of the config has the type in requests, too, where sql does not name it",
+  async (type, values, cells) => {
+    const lines = cells.map((x, i) => `{"x":${x},"y":${i % 2}}`);
+    const from = { types: { x: type }, sql: "SELECT * FROM source" };
+    const isList = type.endsWith("[]");
+    const feature = isList ? BAG : { kind: "id", name: "x", column: "x", hash: 1000003 };
+    const { fitted, column, rows } = await idsOfColumn([...lines, '{"x":null,"y":1}'], from, feature);
+    const requests = packRows(
+      fitted,
+      values.slice(0, cells.length).map((x) => ({ x })),
+    );
+    const read = isList ? listsOf : idsOf;
+    expect(read(requests.columns.get("x"), cells.length)).toEqual(read(column, rows).slice(0, cells.length));
+  },
+);

@@ -121,7 +121,7 @@ export async function openFiles(
     repeated: relation.repeated,
     types,
     tableTypes: sql?.types,
-    textTypes: textTypesOf(columns, config.sql === undefined ? Object.keys(types ?? {}) : config.sql),
+    textTypes: textTypesOf(columns, config.sql === undefined ? Object.keys(types ?? {}) : config),
     select,
     joined,
     unread:
@@ -130,16 +130,24 @@ export async function openFiles(
   };
 }
 
-/** @param typed the names of columns with types, or the SQL that gives other columns their types */
+/** @param typed the names of columns with types, or the SQL and the types of the config that give columns their types */
 function textTypesOf(
   columns: readonly SourceColumn[],
-  typed: string | readonly string[],
+  typed: Pick<SourceConfig, "sql" | "types"> | readonly string[],
 ): Source["textTypes"] {
-  const isTyped = typeof typed === "string" ? namedInSql([typed]) : (name: string) => typed.includes(name);
+  const isTyped = "includes" in typed ? (name: string) => typed.includes(name) : typedBySql(typed);
   const types = columns.flatMap(({ name, type }) =>
     isTyped(name) && typedReader(type) ? [[name, type] as const] : [],
   );
   return types.length > 0 ? Object.fromEntries(types) : undefined;
+}
+
+function typedBySql({
+  sql = "",
+  types = {},
+}: Pick<SourceConfig, "sql" | "types">): (name: string) => boolean {
+  const isNamed = namedInSql([sql]);
+  return (name) => isNamed(name) || Object.hasOwn(types, name);
 }
 
 /** A source in which more texts mean missing. */
