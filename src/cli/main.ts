@@ -7,7 +7,7 @@ import type { CommandName } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { helpOf, helpOfAll } from "./help.js";
 import { refusesRanks } from "./on-ranks.js";
-import { UsageError } from "./usage.js";
+import { joinNegativeValues, UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
 
@@ -56,7 +56,8 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   const command = await COMMANDS[name as CommandName]();
   if (rest.includes("--help") || rest.includes("-h"))
     return console.log(helpOf(name as CommandName, command.args as ArgsDef));
-  await runCommand(command, { rawArgs: rest }).catch((error: Error) => {
+  const rawArgs = joinNegativeValues(command.args as ArgsDef, rest);
+  await runCommand(command, { rawArgs }).catch((error: Error) => {
     if (error.name !== "CLIError") throw error;
     throw new UsageError({
       what: stripVTControlCharacters(error.message),

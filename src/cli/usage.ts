@@ -26,6 +26,19 @@ export function command<const T extends ArgsDef>(
   });
 }
 
+/** `--id -7` as `--id=-7`: citty takes what begins with a dash for options, and says nothing. */
+export function joinNegativeValues(args: ArgsDef, rawArgs: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of rawArgs) {
+    const option = joined.at(-1);
+    const isValue =
+      /^-[\d.]/.test(arg) && option?.startsWith("--") && args[option.slice(2)]?.type === "string";
+    if (isValue) joined[joined.length - 1] = `${option}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
+}
+
 function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly string[]): void {
   const flags = Object.keys(args).filter((key) => args[key].type !== "positional");
   for (const raw of rawArgs) {
