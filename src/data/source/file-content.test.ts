@@ -27,6 +27,8 @@ it.each<[string, string, Buffer]>([
   ["a.parquet", "parquet", Buffer.from("PAR1")],
   ["a.data", "parquet", Buffer.from("PAR1")],
   ["a.json", "json", Buffer.from("[")],
+  ["a.csv", "csv", Buffer.from("PAR1,BZh,ORC\n1,2,3\n")],
+  ["a.csv", "csv", Buffer.from("Object,PK\n1,2\n")],
 ])("%s as %s is what it says", (name, format, content) => {
   expect(refusal(name, format, content)).toBeUndefined();
 });
