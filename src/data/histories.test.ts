@@ -193,11 +193,17 @@ it.each([
     { rows: [{ user: 1, at: [1.5], item: 1, shop: 1 }] },
     /got: *DOUBLE\[\][\s\S]*a date, a timestamp or a number/,
   ],
+  [
+    "scale",
+    { rows: [{ user: 1, at: 1_700_000_000_000, item: 1, shop: 1 }] },
+    /another unit than those of rows\n *got: *at in milliseconds since 1970 in the events, and in seconds in the rows/,
+    1_700_000_000,
+  ],
   ["key", { rows: [{ at: 1, item: 1, shop: 1 }] }, /events.clicks.* has no such column/],
   ["column", { rows: [{ user: 1, at: 1, item: 1 }] }, /events.clicks has no such column\n *got: *shop/],
-])("refuses events without a fit %s", async (_, events, message) => {
+])("refuses events without a fit %s", async (_, events, message, at = 2) => {
   const train = {
-    rows: [{ user: 1, at: 2, n: 1, y: 0 }],
+    rows: [{ user: 1, at, n: 1, y: 0 }],
     events: { clicks: { ...events, by: "user", time: "at" } },
   };
   await expect(prepare({ train: train as SourceInput })).rejects.toThrow(message);

@@ -38,6 +38,17 @@ export function microsecondsWithin(time: string | Date): number {
   return Number(fraction.slice(3, 6).padEnd(3, "0"));
 }
 
+/** Units of time since 1970, and how many of them are a second. */
+const UNITS = { seconds: 1, milliseconds: 1e3, microseconds: 1e6, nanoseconds: 1e9 };
+/** Seconds since 1970 of days in 1973 and 2286: ten times fewer are no such time in any unit. */
+const [EARLIEST, LATEST] = [1e8, 1e10];
+
+/** The unit in which a number is a time between 1973 and 2286; `undefined` for a number that is none in any. */
+export function epochUnit(time: number | bigint): keyof typeof UNITS | undefined {
+  const names = Object.keys(UNITS) as (keyof typeof UNITS)[];
+  return names.find((name) => Number(time) >= EARLIEST * UNITS[name] && Number(time) < LATEST * UNITS[name]);
+}
+
 /** `+05:30` is 330, `Z` is 0. */
 function offsetMinutes(zone: string): number {
   const hours = Number(zone.slice(1, 3));

@@ -158,3 +158,28 @@ it.each([2 ** 53, ["a"], { a: 1 }])("refuses the key %j, as an id feature does",
   for (const use of [store.add, store.check, store.withHistory])
     expect(() => use.call(store, { user, at: 1, item: 1 })).toThrow(/does not say whose history it is/);
 });
+
+it.each([
+  ["seconds", 1_700_000_000, 1_700_000_005_000],
+  ["milliseconds", "1700000000000", 1_700_000_005],
+  ["nanoseconds", 1_700_000_000_000_000_000n, 1_700_000_005_000],
+])("of times in %s since 1970 refuses those of another unit", (unit, at, other) => {
+  const store = new EventStore(modelOf(), "clicks");
+  store.add({ user: 1, at, item: 1 });
+  for (const use of [store.add, store.check, store.withHistory])
+    for (const user of [1, 2])
+      expect(() => use.call(store, { user, at: other })).toThrow(`numbers of ${unit} since 1970`);
+  expect(store.withHistory({ user: 1, at: 12 })).toMatchObject({ "clicks.item": [] });
+});
+
+it.each([
+  ["TIMESTAMP", "dates", UNITS.dates(1), 1],
+  ["BIGINT", "numbers", 1, UNITS.dates(1)],
+])("has times as the %s of training", (type, kind, at, other) => {
+  const { config, features } = modelOf();
+  const trained = { ...features, tableTypes: { "events/clicks": { at: type } } };
+  const store = new EventStore({ config, features: trained }, "clicks");
+  for (const use of [store.add, store.check, store.withHistory])
+    expect(() => use.call(store, { user: 1, at: other })).toThrow(`the times of events are ${kind}`);
+  store.add({ user: 1, at, item: 1 });
+});

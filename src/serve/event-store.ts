@@ -2,10 +2,18 @@ import type { Config } from "../config/config.js";
 import { ConfigError, DataError } from "../errors.js";
 import { canonicalText, refusalOfText } from "../features/canonical.js";
 import { cellReader, type RawRow, valueIn } from "../features/encoder.js";
-import { type FittedFeatures, statedRules, type TextRules, textRulesOf } from "../features/fitted.js";
-import { instantOf, microsecondsWithin } from "../features/instant.js";
+import {
+  eventsTable,
+  type FittedFeatures,
+  statedRules,
+  type TextRules,
+  textRulesOf,
+} from "../features/fitted.js";
+import { epochUnit, instantOf, microsecondsWithin } from "../features/instant.js";
 import { type RefusalCode, refusalText } from "../features/refusal.js";
+import { isInstantType } from "../features/sql-types.js";
 import { numberValue, trimmedText } from "../features/values.js";
+import { ownValue } from "../own-value.js";
 import { showValue } from "../show-value.js";
 
 /** What the store needs to know of a model: a predictor has it. */
@@ -39,8 +47,10 @@ interface Timeline {
 /** The events of all keys, which versions of a model share. */
 interface Timelines {
   readonly byKey: Map<string, Timeline>;
-  /** True if the times of all events are dates, false if all are numbers; undefined before the first event. */
+  /** True if the times of all events are dates, false if all are numbers; undefined if neither training nor an event says so. */
   areDates?: boolean;
+  /** The unit of times that are numbers, where one of them tells it. */
+  unit?: ReturnType<typeof epochUnit>;
 }
 
 /**
@@ -72,6 +82,7 @@ export class EventStore {
     const trained = { ...textRulesOf(fitted), textTypes: undefined };
     const known = [...(fitted.nullValues ?? []), ...nullValues];
     const ofEvents = { ...trained, ...statedRules({ ...stated, nullValues: known }), textTypes };
+    this.timelines.areDates = datesOfTraining(fitted, sequence, this.table);
     this.momentOfRow = momentReader(this.table, fitted);
     this.momentOfEvent = momentReader(this.table, ofEvents);
     const own = fitted.features
@@ -109,6 +120,7 @@ export class EventStore {
     this.refuseOther(moment, event);
     const { key, time, isDate } = moment;
     this.timelines.areDates = isDate;
+    if (!isDate) this.timelines.unit ??= epochUnit(time);
     const { times, events } = this.timelines.byKey.get(key) ?? { times: [], events: [] };
     const at = firstAbove(times, time);
     times.splice(at, 0, time);
@@ -122,17 +134,18 @@ export class EventStore {
     if (moment) this.refuseOther(moment, event);
   }
 
-  /** Numbers have another unit than dates: those of files have one type. */
-  private refuseOther({ isDate }: Moment, row: RawRow): void {
-    const { areDates = isDate } = this.timelines;
-    if (isDate === areDates) return;
-    const { time } = this.table;
-    const kind = (dates: boolean) => (dates ? "dates" : "numbers");
+  /** Numbers have another unit than dates, and seconds another than milliseconds: those of files have one type and one unit. */
+  private refuseOther({ time, isDate }: Moment, row: RawRow): void {
+    const { areDates = isDate, unit } = this.timelines;
+    const other = isDate ? undefined : epochUnit(time);
+    const isOtherUnit = unit !== undefined && other !== undefined && other !== unit;
+    if (isDate === areDates && !isOtherUnit) return;
+    const kind = areDates ? "dates" : isDate ? "numbers" : `numbers of ${unit} since 1970`;
     throw new DataError({
-      what: `the times of events are ${kind(areDates)}, and this one is not`,
-      where: time,
-      got: showValue(row[time]),
-      expected: `one of the ${kind(areDates)}, as before`,
+      what: `the times of events are ${kind}, and this one is not`,
+      where: this.table.time,
+      got: showValue(row[this.table.time]),
+      expected: `one of the ${kind}, as in training and before`,
       next: "Give all times as in the training data.",
     });
   }
@@ -171,15 +184,23 @@ export class EventStore {
    */
   historyOf(row: RawRow): readonly RawRow[] {
     const moment = this.momentOfRow(row);
-    const timeline = moment && this.timelines.byKey.get(moment.key);
-    if (moment === undefined || timeline === undefined) return [];
+    if (moment === undefined) return [];
     this.refuseOther(moment, row);
+    const timeline = this.timelines.byKey.get(moment.key);
+    if (timeline === undefined) return [];
     const { time, isDate } = moment;
     const { window = Number.POSITIVE_INFINITY, max = Number.POSITIVE_INFINITY } = this.table;
     const begin = firstAtLeast(timeline.times, before(time, (isDate ? 1000 : 1) * window));
     const end = firstAtLeast(timeline.times, time);
     return timeline.events.slice(Math.max(begin, end - max), end);
   }
+}
+
+/** Whether the times of events were dates in training; undefined where they were texts, which may be either. */
+function datesOfTraining({ tableTypes = {} }: TextRules, sequence: string, { time }: EventTable) {
+  const type = ownValue(ownValue(tableTypes, eventsTable(sequence)) ?? {}, time);
+  if (type === undefined || type === "VARCHAR" || type === "NULL") return undefined;
+  return isInstantType(type);
 }
 
 /** @param rules what texts mean in training */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { eventsTable, type TextRules } from "../../features/fitted.js";
-import { ISO_TIME } from "../../features/instant.js";
+import { epochUnit, ISO_TIME } from "../../features/instant.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import { NUMBER_TEXT } from "../../features/type-texts.js";
 import { trimmedSql } from "../../features/values.js";
@@ -121,6 +121,7 @@ async function buildHistories(
     moments,
     `SELECT ${row}, ${keySql(rows, table)} AS "@key", ${times.ofRows} AS "@time" FROM (${rows.select()})`,
   );
+  if (!times.areDates) await refuseOtherScale(duck, { sorted, moments }, table, where);
   const keys = await historyKeys(duck, table.by, { rows: moments, events: sorted }, where);
   await create(spans, spansSql(sorted, moments, table, times));
   await create(lists, listsSql(sorted, moments, spans, names, quoteName(historyColumn(sequence, CUT))));
@@ -190,6 +191,7 @@ function keySql(source: Source, { by }: EventTableConfig): string {
 interface Times {
   readonly ofRows: string;
   readonly ofEvents: string;
+  readonly areDates: boolean;
   /** Of the window. */
   readonly length?: string;
 }
@@ -210,11 +212,38 @@ async function timesOf(
   return {
     ofRows: `TRY_CAST(${ofRows.sql} AS ${type})`,
     ofEvents: `TRY_CAST(${ofEvents.sql} AS ${type})`,
+    areDates: ofRows.unit === "date",
     ...(ticks !== undefined && { length: `CAST(${isWhole ? Math.floor(ticks) : ticks} AS ${type})` }),
   };
 }
 
 const MICROSECONDS = 1e6;
+
+/**
+ * Refuses seconds since 1970 on one side and milliseconds on the other: every event would be before, or after, every row.
+ * @param tables with the column `@time`
+ */
+async function refuseOtherScale(
+  duck: Duck,
+  { sorted, moments }: { readonly sorted: string; readonly moments: string },
+  { time }: EventTableConfig,
+  where: string,
+): Promise<void> {
+  const unitOf = async (table: string) => {
+    const [range] = await duck.rows(`SELECT min("@time"), max("@time") FROM ${table}`, where);
+    const [first, last] = range.map((value) => epochUnit(Number(value ?? Number.NaN)));
+    return first === last ? first : undefined;
+  };
+  const [ofEvents, ofRows] = [await unitOf(sorted), await unitOf(moments)];
+  if (ofEvents === undefined || ofRows === undefined || ofEvents === ofRows) return;
+  throw new DataError({
+    what: "the times of events have another unit than those of rows",
+    where: `${where}.time`,
+    got: `${time} in ${ofEvents} since 1970 in the events, and in ${ofRows} in the rows`,
+    expected: "one unit in both",
+    next: "Convert one of them in sql, for example with * 1000.",
+  });
+}
 
 interface Time {
   readonly sql: string;
