@@ -197,3 +197,31 @@ it("rows with only some of the lists of a sequence are refused, and so are lists
   const again = prepareData({ data: dataSchema.parse({ train: both, ...data }), features: FEATURES });
   await expect(again).rejects.toThrow(/have a list of the history themselves[\s\S]*EXCLUDE \("c\.x"\)/);
 });
+
+it("texts that mean missing are so within the lists of an entry, which are not trimmed", async () => {
+  const tags = [["NA", "b", " c "], ["NA"], []];
+  const lines = tags.map((x, t) => JSON.stringify({ u: 1, t, x }));
+  const events = { c: { path: write("tags.jsonl", lines.join("\n")), by: "u", time: "t" } };
+  const train = {
+    ...{ path: write("rows.csv", "u,t,n,y\n1,9,1,0\n2,9,2,1\n"), nullValues: ["NA"], trim: true },
+    events,
+  };
+  const features = featuresSchema.parse([
+    { kind: "number", name: "n" },
+    { kind: "entryBags", name: "tags", sequence: "c", column: "c.x", hash: 1_000_000 },
+  ]);
+  const data = dataSchema.parse({ train, label: "y", cacheDir: folder });
+  const { splits, features: fitted } = await prepareData({ data, features });
+  const idsOf = ({ columns }: ColumnSet) => {
+    const { values, offsets, weights } = columns.get("tags") as BagColumn;
+    return [[...values.slice(0, Number(offsets[1]))], [...weights!.slice(0, Number(offsets[1]))]];
+  };
+  const row = { n: 1, "c.x": tags };
+  const [ids, places] = idsOf(splits.train);
+  expect(places).toEqual([0, 0]);
+  const known = packRows(fitted, [{ n: 1, "c.x": [["b", " c "]] }]);
+  expect(idsOf(known)[0]).toEqual(ids);
+  expect(idsOf(packRows(fitted, [row]))).toEqual([ids, places]);
+  const source = sourceSchema.parse({ path: write("later.jsonl", JSON.stringify(row)) });
+  for await (const { columns } of scanSource(source, fitted)) expect(idsOf(columns)).toEqual([ids, places]);
+});

@@ -9,7 +9,7 @@ import { type ListForm, presentElements } from "./null-values.js";
 import { refusalText } from "./refusal.js";
 import { type LabelKind, labelNames } from "./targets.js";
 import { type TypedForm, typedReader } from "./typed-value.js";
-import { asArray, listValue, trimmedText, withDecimalPoint } from "./values.js";
+import { asArray, isList, listValue, trimmedText, withDecimalPoint } from "./values.js";
 
 /** Encodes rows of JavaScript objects to columns with the transforms that packing uses. Predictors run this. */
 
@@ -136,8 +136,10 @@ function withElements(rules: TextRules): CellReader | undefined {
   const nulls = new Set<unknown>(nullValues);
   const isOfHistory = isHistory(rules);
   return (value, column, form) => {
-    if (form.as !== "list" || (isOfHistory(column) && !form.weighted)) return value;
-    return presentElements(value, form, nulls);
+    if (form.as !== "list") return value;
+    if (form.weighted || !isOfHistory(column)) return presentElements(value, form, nulls);
+    const inner = (entry: unknown) => (isList(entry) ? presentElements(entry, {}, nulls) : entry);
+    return isList(value) ? Array.from(value, inner) : value;
   };
 }
 

@@ -17,7 +17,10 @@ export function presentElements(value: unknown, form: ListForm, nulls: ReadonlyS
   const { separator = ",", length, weighted } = form;
   if (value === "" || (typeof value !== "string" && !isList(value))) return value;
   const list = length === undefined ? listValue(value, separator) : vectorValue(value, separator);
-  const present = (element: unknown) => (nulls.has(element) ? null : element);
+  const present = (element: unknown): unknown => {
+    if (isList(element)) return Array.from(element, present);
+    return nulls.has(element) ? null : element;
+  };
   const presentPair = (element: unknown) => {
     if (typeof element !== "string") return element;
     const { id, weight } = weightedText(element);

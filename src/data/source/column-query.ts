@@ -134,13 +134,14 @@ function listsSql(
   if (type === "VARCHAR" || type === "JSON") return `CAST(${column} AS VARCHAR)`;
   const entry = listElement(type);
   if (entry === undefined) return elementSql(column, type, "text");
-  const textOf = (value: string, of: string) =>
-    elementSql(readElement(source, name, { column: value, type: of }, "text"), of, "text");
   const id = listElement(entry);
   const inner = itemName(source, "inner");
-  const ids = id === undefined ? undefined : textOf(inner, id);
+  const ids = id === undefined ? undefined : elementSql(presentSql(inner, id, source.nullValues), id, "text");
+  const cell = readElement(source, name, { column: item, type: entry }, "text");
   const text =
-    id === undefined ? textOf(item, entry) : ids && `list_transform(${item}, lambda ${inner}: ${ids})`;
+    id === undefined
+      ? elementSql(cell, entry, "text")
+      : ids && `list_transform(${item}, lambda ${inner}: ${ids})`;
   return text && `CAST(to_json(list_transform(${column}, lambda ${item}: ${text})) AS VARCHAR)`;
 }
 
