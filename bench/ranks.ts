@@ -22,6 +22,8 @@ interface Rate {
   readonly samples: number;
   /** That a rank has sent in a step. */
   readonly bytes: number;
+  /** Of the time of a rank: to wait for others and to move bytes. */
+  readonly exchanging: number;
 }
 
 /**
@@ -46,10 +48,18 @@ export const ranks: Figure = {
         spread(rounds.map((rates) => rates[i].samples)),
         percent(median(rounds.map((rates) => rates[i].samples / rates[0].samples))),
         count(rounds[0][i].bytes),
+        percent(median(rounds.map((rates) => rates[i].exchanging))),
       ]);
     });
     return {
-      head: ["workload", "ranks x threads", "train", "of 1 rank", "bytes sent by a rank and step"],
+      head: [
+        "workload",
+        "ranks x threads",
+        "train",
+        "of 1 rank",
+        "bytes sent by a rank and step",
+        "time in exchanges",
+      ],
       rows,
     };
   },
@@ -66,8 +76,11 @@ export async function rateOf(
   const settings = { batch, seconds, threads: Math.floor(threads / ranks), precision: "fp32" } as const;
   const members = worlds.map((world) => prepareWorkload(workload, nativeBackend(addon), settings, world));
   const runner = new Runner(joined(members.map(({ training }) => training)), members[0].data, batch);
+  const before = performance.now(),
+    exchanged = nanosecondsOf(worlds);
   const samples = Math.round(await runner.medianRate(seconds));
-  return { samples, bytes: Math.round(bytesOf(worlds[0]) / runner.step) };
+  const exchanging = (nanosecondsOf(worlds) - exchanged) / ranks / (1e6 * (performance.now() - before));
+  return { samples, bytes: Math.round(bytesOf(worlds[0]) / runner.step), exchanging };
 }
 
 /** Runs the program of every rank at the same time. */
@@ -77,4 +90,9 @@ function joined(ranks: readonly Executable[]): Pick<Executable, "run"> {
 
 function bytesOf(world: World): number {
   return world.traffic().reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Of all ranks together. */
+function nanosecondsOf(worlds: readonly World[]): number {
+  return worlds.flatMap((world) => world.traffic()).reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
 }

@@ -205,6 +205,7 @@ napi_value world_traffic(napi_env env, napi_callback_info info) {
       set(env, item, "name", make_text(env, each.name));
       set(env, item, "calls", make_number(env, double(each.calls)));
       set(env, item, "bytes", make_number(env, double(each.bytes)));
+      set(env, item, "nanoseconds", make_number(env, double(each.nanoseconds)));
       items.push_back(item);
     }
     return make_array(env, items);

@@ -19,6 +19,6 @@ napi_value world_gather(napi_env env, napi_callback_info info);     // (handle, 
 napi_value world_broadcast(napi_env env, napi_callback_info info);  // (handle, bytes, root) => Promise<Uint8Array>
 napi_value world_abort(napi_env env, napi_callback_info info);      // (handle, reason, code)
 napi_value world_measure(napi_env env, napi_callback_info info);    // (handle, bytes, repeats) => Promise<seconds>
-napi_value world_traffic(napi_env env, napi_callback_info info);    // (handle) => { name, calls, bytes }[]
+napi_value world_traffic(napi_env env, napi_callback_info info);    // (handle) => { name, calls, bytes, nanoseconds }[]
 
 }  // namespace pairloom::binding

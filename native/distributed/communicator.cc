@@ -1,6 +1,7 @@
 #include "distributed/communicator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 
 #include "program/error.h"
@@ -31,34 +32,38 @@ uint64_t total(Sizes bytes) { return std::accumulate(bytes.begin(), bytes.end(),
 
 }  // namespace
 
+template <class Work>
+void Communicator::timed_call(const char* name, uint64_t bytes, const Work& work) {
+  const Call call(*this, name);
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - begin;
+  count({name, 1, bytes, uint64_t(time.count())});
+}
+
 void Communicator::exchange(const char* name, Sent sent, Received received) {
   if (sent.bytes.size() != size_ || received.bytes.size() != size_) refuse(name, "an exchange needs a size per rank");
   if (sent.bytes[rank_] != received.bytes[rank_]) refuse(name, "the block of a rank for itself has two sizes");
-  const Call call(*this, name);
-  do_exchange(sent, received);
-  count(name, total(sent.bytes) - sent.bytes[rank_]);
+  timed_call(name, total(sent.bytes) - sent.bytes[rank_], [&] { do_exchange(sent, received); });
 }
 
 void Communicator::gather(const char* name, const void* own, Received all) {
   if (all.bytes.size() != size_) refuse(name, "a gather needs a size per rank");
-  const Call call(*this, name);
-  do_gather(own, all);
-  count(name, all.bytes[rank_] * (size_ - 1));
+  timed_call(name, all.bytes[rank_] * (size_ - 1), [&] { do_gather(own, all); });
 }
 
 void Communicator::broadcast(const char* name, std::span<uint8_t> bytes, uint32_t root) {
   if (root >= size_) refuse(name, "a broadcast comes from a rank that does not exist");
-  const Call call(*this, name);
-  do_broadcast(bytes, root);
-  count(name, rank_ == root ? bytes.size() * (size_ - 1) : 0);
+  timed_call(name, rank_ == root ? bytes.size() * (size_ - 1) : 0, [&] { do_broadcast(bytes, root); });
 }
 
-void Communicator::count(const char* name, uint64_t bytes) {
+void Communicator::count(const Traffic& call) {
   const std::lock_guard lock(traffic_guard_);
-  auto found = std::find_if(traffic_.begin(), traffic_.end(), [&](const Traffic& each) { return each.name == name; });
-  if (found == traffic_.end()) found = traffic_.insert(found, {name, 0, 0});
-  ++found->calls;
-  found->bytes += bytes;
+  auto found = std::find_if(traffic_.begin(), traffic_.end(), [&](const Traffic& each) { return each.name == call.name; });
+  if (found == traffic_.end()) found = traffic_.insert(found, {call.name, 0, 0, 0});
+  found->calls += call.calls;
+  found->bytes += call.bytes;
+  found->nanoseconds += call.nanoseconds;
 }
 
 std::vector<Traffic> Communicator::traffic() const {

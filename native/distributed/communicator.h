@@ -29,6 +29,7 @@ struct Received {
 struct Traffic {
   std::string name;
   uint64_t calls, bytes;
+  uint64_t nanoseconds;  // within the calls: to wait for the others, and to move bytes
 };
 
 // What a rank is doing.
@@ -74,7 +75,10 @@ class Communicator {
 
  private:
   class Call;
-  void count(const char* name, uint64_t bytes);
+  // Runs a call under this name, in which this rank sends so many bytes.
+  template <class Work>
+  void timed_call(const char* name, uint64_t bytes, const Work& work);
+  void count(const Traffic& call);
 
   const uint32_t rank_, size_;
   std::atomic<uint64_t> step_{0}, calls_{0};

@@ -1,4 +1,5 @@
 // Ranks in one process against what the calls are defined to do.
+#include <chrono>
 #include <functional>
 #include <numeric>
 #include <optional>
@@ -106,6 +107,7 @@ TEST(bytes_to_other_ranks_are_counted_by_name) {
   const auto errors = on_all_ranks(kSize, [](Communicator& ranks) {
     const uint32_t me = ranks.rank();
     uint64_t rows = 0, losses = 0, weights = 0;
+    const auto begin = std::chrono::steady_clock::now();
     for (uint32_t round = 0; round < kRounds; ++round) {
       exchange_and_check(ranks, round);
       gather_and_check(ranks, round);
@@ -114,8 +116,12 @@ TEST(bytes_to_other_ranks_are_counted_by_name) {
       losses += (kSize - 1) * bytes_between(me, 0, round);
       if (round % kSize == me) weights += (kSize - 1) * bytes_between(me, 0, round);
     }
+    const std::chrono::nanoseconds all = std::chrono::steady_clock::now() - begin;
     const std::vector<Traffic> traffic = ranks.traffic();
     CHECK_EQ(traffic.size(), size_t{3});
+    uint64_t nanoseconds = 0;
+    for (const Traffic& each : traffic) nanoseconds += each.nanoseconds;
+    CHECK(nanoseconds > 0 && nanoseconds <= uint64_t(all.count()));
     const uint64_t expected[] = {rows, losses, weights};
     const char* const names[] = {"rows", "losses", "weights"};
     for (size_t i = 0; i < traffic.size(); ++i) {

@@ -10,6 +10,8 @@ export interface Traffic {
   readonly name: string;
   readonly calls: number;
   readonly bytes: number;
+  /** Within the calls: to wait for the other ranks, and to move bytes. */
+  readonly nanoseconds: number;
 }
 
 export interface OpenedWorld {
