@@ -121,7 +121,7 @@ describe("errors", () => {
     ],
     "json without objects": [
       { file: "rows.json", content: "[1, 2, 3]", label: "clicked" },
-      /are not objects[\s\S]*an object for each row/,
+      /have no objects[\s\S]*an object for each row/,
     ],
     "fewer names than columns": [
       { file: "rows.csv", content: "1,2,3\n4,5,6\n", label: "c", columns: "a,c" },

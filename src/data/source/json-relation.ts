@@ -232,7 +232,7 @@ const isNoObject = (error: unknown) =>
 
 function noObjects({ paths }: SourceFiles, where: string): DataError {
   return new DataError({
-    what: "the values of the JSON files are not objects",
+    what: "the JSON files have no objects, which are the rows of a table",
     where: `${where}.path`,
     got: paths.slice(0, 3).join(", "),
     expected:
