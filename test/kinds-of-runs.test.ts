@@ -32,10 +32,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const itemOf = (i: number) => `item ${(i * i) % 23}`;
 /** Up to two items: with those of eight rows, at most as many as the smallest table has room for. */
 const seenBefore = (i: number) => Array.from({ length: i % 3 }, (_, k) => itemOf(k));
-/** With prices and times. */
+/** With prices, up to two tags each, and times. */
 const historyOf = (i: number) => {
   const seen = seenBefore(i);
-  return { seen, prices: seen.map((_, k) => k + i / 8), times: seen.map((_, k) => 10 * k), now: 20 + i };
+  const tags = seen.map((_, k) => Array.from({ length: (i + k) % 3 }, (_, t) => `tag ${(i + t) % 4}`));
+  return {
+    seen,
+    prices: seen.map((_, k) => k + i / 8),
+    tags,
+    times: seen.map((_, k) => 10 * k),
+    now: 20 + i,
+  };
 };
 const ROWS = Array.from({ length: 160 }, (_, i) => {
   return { item: itemOf(i), shop: i % 9, ...historyOf(i), y: i % 2 };
@@ -54,12 +61,18 @@ async function trained(item: object, train: object = {}): Promise<string> {
       { kind: "id", name: "shop", buckets: 9 },
       { kind: "sequence", name: "seen", sequence: "clicks", embedding: "item", ...item },
       { kind: "sequence", name: "prices", sequence: "clicks", number: { normalize: "log" } },
+      { kind: "entryBags", name: "tags", sequence: "clicks", pooling: "mean", ...item },
       { kind: "ages", name: "ages", sequence: "clicks", column: "times", time: "now" },
     ],
     model: {
       ...{ kind: "mlp", features: ["item", "shop"], embeddingDim: DIM, mlp: { hiddenUnits: [3] } },
       sequences: [
-        { kind: "din", query: ["item"], columns: ["seen", "prices", "ages"], mlp: { hiddenUnits: [3] } },
+        {
+          kind: "din",
+          query: ["item"],
+          columns: ["seen", "prices", "tags", "ages"],
+          mlp: { hiddenUnits: [3] },
+        },
       ],
     },
     train: { batchSize: 8, steps: 6, ...train },
@@ -105,7 +118,9 @@ describe.each([...KINDS, ...(chooseBackend().backend.tier ? STORED : [])])(
         version: stepName(model.step),
         scores: [...model.predict(ASKED)],
       });
-      const context = { shop: 3, seen: ["item 4", "item 400"], prices: [1, null], times: [2, 70], now: 80 };
+      const times = { times: [2, 70], now: 80 };
+      const tags = [["tag 1", "tag 9"], []];
+      const context = { shop: 3, seen: ["item 4", "item 400"], prices: [1, null], tags, ...times };
       const request = { context, items: ASKED.map(({ item }) => ({ item })) };
       const { items } = await (await post(`${url}/v1/rank`, request)).json();
       const full = model.predict(ASKED.map(({ item }) => ({ item, ...context })));
