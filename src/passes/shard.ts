@@ -41,14 +41,13 @@ export function shardingOf(ranks: number, placements?: ReadonlyMap<string, Place
 /** The listed rows of a table. */
 interface Listed {
   readonly route: number;
-  /** The columns of ids, the results of `uniqueRows`, and these by column. */
+  /** The columns of ids, and the results of `uniqueRows` for each. */
   readonly columns: readonly Tensor[];
   readonly indices: readonly Tensor[];
-  readonly local: ReadonlyMap<Tensor, Tensor>;
 }
 
 /** A table on its way through the pass. */
-interface Route extends Pick<Listed, "route" | "local"> {
+interface Route extends Pick<Listed, "route" | "indices"> {
   /** What lookups read, and the columns that they read it by. */
   readonly rows: Tensor;
   readonly by: ReadonlyMap<Tensor, Tensor>;
@@ -114,20 +113,16 @@ class Sharder {
     const placement = this.placements.get(table)!;
     const attrs = { route, rows, placement, returned: returned.length };
     const indices = this.add(EXCHANGES.uniqueRows, columns, attrs);
-    // A column that occurs twice has the same indices twice.
-    return { route, columns, indices, local: new Map(columns.map((ids, i) => [ids, indices[i]])) };
+    return { route, columns, indices };
   }
 
-  private shareRows(table: Tensor, { route, columns, indices, local }: Listed): void {
+  private shareRows(table: Tensor, { route, columns, indices }: Listed): void {
     const copied = this.isCopied(table);
-    if (copied) {
-      const told = this.add(EXCHANGES.tellRows, [...columns, ...indices], { route });
-      const by = new Map(columns.map((ids, i) => [ids, told[i]]));
-      this.routes.set(table, { route, local, rows: table, by, copied });
-    } else {
-      const [rows] = this.add(EXCHANGES.fetchRows, [table, ...indices], { route });
-      this.routes.set(table, { route, local, rows, by: local, copied });
-    }
+    const read = copied ? this.add(EXCHANGES.tellRows, [...columns, ...indices], { route }) : indices;
+    const [rows] = copied ? [table] : this.add(EXCHANGES.fetchRows, [table, ...indices], { route });
+    // A column that occurs twice has the same indices twice.
+    const by = new Map(columns.map((ids, i) => [ids, read[i]]));
+    this.routes.set(table, { route, indices, rows, by, copied });
   }
 
   private rewrite(node: Node): void {
@@ -159,10 +154,11 @@ class Sharder {
 
   private returnRows(
     { inputs, attrs: { poolings } }: Node,
-    { route, local, copied }: Route,
+    { route, indices, copied }: Route,
   ): readonly Tensor[] {
     const pairs = inputs.slice(-2 * poolings.length);
-    const own = pairs.map((tensor, i) => (i % 2 === 0 ? local.get(tensor)! : tensor));
+    // The first columns that are listed are those of the pairs, in their order.
+    const own = pairs.map((tensor, i) => (i % 2 === 0 ? indices[i / 2] : tensor));
     return this.add(copied ? EXCHANGES.foldRows : EXCHANGES.returnRows, own, { route, poolings });
   }
 

@@ -39,6 +39,10 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
       city: `c${draw(key, 3 * i + 2) % 9}`,
       tags: [tag, (tag * user) % 7],
       seen: Array.from({ length: tag % 4 }, (_, k) => (user + 7 * k) % 40),
+      marks: Array.from({ length: tag % 4 }, (_, k) =>
+        Array.from({ length: (user + k) % 3 }, (_, m) => (tag + m) % 5),
+      ),
+      bought: Array.from({ length: user % 3 }, (_, k) => (tag + 5 * k) % 40),
       y: a - b + (draw(key, 3 * i + 2) % 3) / 3 > 0.4 ? 1 : 0,
     };
   });
@@ -47,7 +51,8 @@ function rowsOf(count: number, stream: number): Record<string, unknown>[] {
 const DYNAMIC =
   "dynamic tables: a shared one of ids, bags and sequences that evicts, and one of crosses with 16-bit rows that admits";
 
-const DYNAMIC_ALONE = "the same, without weights of first order";
+const DYNAMIC_ALONE =
+  "the same without weights of first order, with bags within entries and joined sequences";
 
 const STORED = "tables with a store: one of fixed size in a model of two tables, and a dynamic one";
 const STORED_ALONE = "columns of tables with a store";
@@ -90,6 +95,7 @@ const KEYED = [
   {
     kind: "sequence",
     name: "seen",
+    max: 3,
     dynamic: { capacity: 140, evict: "lru", unknown: "shared", seedFrom: VECTORS },
     embedding: "things",
   },
@@ -100,6 +106,12 @@ const KEYED = [
     dynamic: { capacity: 130, evict: { kind: "lfuDecay", halfLife: 4 }, admit: { count: 2 } },
     dtype: "bf16",
   },
+];
+
+const IN_SEQUENCES = [
+  { kind: "entryBags", name: "marks", sequence: "seen", max: 3, buckets: 5, pooling: "mean" },
+  { kind: "sequence", name: "bought", max: 2, buckets: 40 },
+  { kind: "joined", name: "which", columns: ["seen", "bought"], newest: [3, 2], dim: 2 },
 ];
 
 /** @param memory of the dynamic table, which has room for the rows of a batch */
@@ -150,12 +162,15 @@ const CONFIGS = {
     },
   },
   [DYNAMIC_ALONE]: {
-    features: KEYED,
+    features: [...KEYED, ...IN_SEQUENCES],
     model: {
       kind: "mlp",
       embeddingDim: 12,
       features: ["a", "visitor", "tags", "both"],
-      sequences: [{ kind: "din", query: ["visitor"], columns: ["seen"], mlp: { hiddenUnits: [4] } }],
+      sequences: [
+        { kind: "din", query: ["visitor"], columns: ["seen", "marks"], mlp: { hiddenUnits: [4] } },
+        { kind: "pooling", columns: ["seen"], joined: { columns: ["bought"], by: "which" } },
+      ],
       mlp: { hiddenUnits: [8] },
     },
     train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
