@@ -102,7 +102,7 @@ class AskRows : public Exchanger {
   // Nothing that a rank asks for is trusted.
   void unpack_ids(uint32_t from, const char* bytes) {
     RowRoute::Asked& asked = route_.asked()[from];
-    const bool tells = route_.tells_nodes(*step_, from);
+    const bool tells = asked.count > 0 && route_.tells_nodes(*step_, from);
     asked.rows.resize(asked.count);
     asked.nodes.assign(asked.count, 1);
     if (tells) std::memcpy(asked.nodes.data(), bytes + asked.count * route_.id_bytes(), asked.count * sizeof(uint32_t));
@@ -188,6 +188,7 @@ class FetchRows : public AskRows {
 
   void place_parts(uint32_t from, const char* bytes) {
     const size_t part = part_of(from).bytes, count = route_.asked_of(from).size();
+    if (count == 0) return;
     char* const to = first_part(from);
     if (part == row_bytes_) return void(std::memcpy(to, bytes, count * part));
     for (size_t i = 0; i < count; ++i) std::memcpy(to + i * row_bytes_, bytes + i * part, part);
@@ -205,6 +206,7 @@ class TellRows : public AskRows {
 
   void begin(const StepContext& step) override {
     AskRows::begin(step);
+    if (step.own_begin() == step.own_end()) return;
     const size_t columns = views_.size() / 3;
     for (size_t i = 0; i < columns; ++i) {
       const View &from = views_[i], &to = views_[2 * columns + i];
