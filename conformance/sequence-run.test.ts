@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { Backend } from "../src/backends/backend.js";
 import { referenceBackend } from "../src/backends/reference/backend.js";
 import { type Checkpoint, findLatest } from "../src/checkpoint/index.js";
@@ -9,6 +10,11 @@ import { checksumsOf } from "../src/checkpoint/testing.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { prepareData } from "../src/data/index.js";
 import type { FeatureInput } from "../src/features/schema/features.js";
+import { kindOf } from "../src/kinds.js";
+import { mlpSchema } from "../src/layers/mlp.js";
+import { modelSchema } from "../src/models/index.js";
+import { featureGroup } from "../src/models/schema.js";
+import { sectionOf } from "../src/models/testing.js";
 import { draw, drawKey } from "../src/random.js";
 import { splitReports } from "../src/run/report.js";
 import { openModel } from "../src/saved/model.js";
@@ -27,6 +33,7 @@ let runs = 0;
 
 const IDS = 30;
 type Row = Record<string, unknown>;
+type Json = Record<string, unknown>;
 
 /** A click depends on whether the item is among the last two of the history. */
 function rowsOf(count: number, stream: number): Row[] {
@@ -61,30 +68,40 @@ const SEQUENCES = [
 ];
 const FIELDS = [{ ...DIN, query: ["item"], columns: ["items"] }, SEQUENCES[1], SEQUENCES[4]];
 const features = ["item", "shop"];
-const deep = { features, sequences: SEQUENCES, mlp };
-const layers = [{ interactionFields: 1, linearFields: 1, rank: 1, mlp }];
+const SECTIONS = new Map(
+  modelSchema.options.map((schema) => [kindOf({ schema }), sectionWithSequences(schema)]),
+);
+/** The models that take sequences, with {@link FIELDS} wherever they do. */
+const MODELS = [...SECTIONS.keys()].filter((kind) =>
+  JSON.stringify(SECTIONS.get(kind)).includes('"sequences"'),
+);
 
-const MODELS = {
-  mlp: { features, sequences: SEQUENCES, mlp },
-  deepfm: { wide: { features }, deep },
-  wideAndDeep: { wide: { features }, deep },
-  xdeepfm: { wide: { features }, deep, cin: { layers: [3] } },
-  dcn: { features, sequences: SEQUENCES },
-  dcnV2: { features, sequences: SEQUENCES },
-  maskNet: { features, sequences: SEQUENCES, blocks: { count: 1, units: 5 } },
-  dlrm: { dense: deepOf(4), sparse: { features, sequences: FIELDS }, final: mlp },
-  wukong: { sparse: { features, sequences: FIELDS }, layers, final: mlp },
-} as const;
-
-function deepOf(units: number) {
-  return { ...deep, mlp: { hiddenUnits: [units] } };
+/** Only required keys, and sequences; the smallest of what is allowed. */
+function sectionWithSequences(schema: z.ZodType): Json {
+  return sectionOf(schema, {
+    pick: (first) => first,
+    isSet: (key) => key === "sequences",
+    valueOf: (key, asked) => {
+      if (asked === featureGroup) return features;
+      if (asked === mlpSchema) return { hiddenUnits: [4] };
+      if (asked instanceof z.ZodString) return "item";
+      return key === "sequences" ? FIELDS : undefined;
+    },
+  }) as Json;
 }
 
-function configOf(kind: keyof typeof MODELS, train: object = {}, rows: readonly Row[] = TRAIN): Config {
+/** A model with every kind of encoder. */
+const EVERY = { kind: "deepfm", wide: { features }, deep: { features, sequences: SEQUENCES, mlp } };
+
+function configOf(model: object, train: object = {}, rows: readonly Row[] = TRAIN): Config {
+  return configWith(model, { train: { rows }, valid: { rows: VALID } }, FEATURES, train);
+}
+
+function configWith(model: object, data: object, features: readonly object[], train: object = {}): Config {
   return resolveConfig({
-    data: { train: { rows }, valid: { rows: VALID }, label: "y", cacheDir: join(folder, "cache") },
-    features: FEATURES,
-    model: { kind, embeddingDim: 4, ...MODELS[kind] },
+    data: { ...data, label: "y", cacheDir: join(folder, "cache") },
+    features,
+    model: { ...model, embeddingDim: 4 },
     train: { batchSize: 64, epochs: 2, seed: 5, threads: 2, ...train },
   } as never);
 }
@@ -104,9 +121,25 @@ async function trained(config: Config, backend: Backend): Promise<Checkpoint> {
 
 const backend = ISAS.length > 0 ? nativeOn(ISAS[0]) : referenceBackend;
 
-describe.each(Object.keys(MODELS) as (keyof typeof MODELS)[])("sequences of %s", (kind) => {
+/** The rows of training without their histories, and the histories as events of a user for each row. */
+const WITH_EVENTS = {
+  rows: TRAIN.map(({ items, shops, ...row }, user) => ({ ...row, user, at: 100 })),
+  events: { history: { rows: TRAIN.flatMap(eventsOf), by: "user", time: "at", max: 6 } },
+};
+
+const FROM_EVENTS = FEATURES.map((feature) =>
+  feature.kind === "sequence" ? { ...feature, column: `history.${feature.name}` } : feature,
+);
+
+function eventsOf({ items, shops }: Row, user: number): Row[] {
+  return (items as number[]).map((item, at) => ({ user, at, items: item, shops: (shops as number[])[at] }));
+}
+
+describe.each([...MODELS, "every encoder"])("sequences of %s", (kind) => {
+  const section = SECTIONS.get(kind) ?? EVERY;
+
   it("score requests as rows of files, and candidates of one user as rows", async () => {
-    const config = configOf(kind);
+    const config = configOf(section);
     const model = await openModel(await trained(config, backend), { backend, maxBatch: 256, threads: 2 });
     const { splits } = await prepareData(config);
     const logits = await predictLogits(model.executable, splits.valid!, 1);
@@ -120,11 +153,19 @@ describe.each(Object.keys(MODELS) as (keyof typeof MODELS)[])("sequences of %s",
     for (const { index, score } of predictor.rank({ user: { items, shops }, items: candidates }))
       expect(Math.abs(score - expected[index])).toBeLessThan(1e-6);
   });
+
+  it("are the same, to the byte, where they are built from a table of events", async () => {
+    const lists = configWith(section, { train: { rows: TRAIN } }, FEATURES);
+    const events = configWith(section, { train: WITH_EVENTS }, FROM_EVENTS);
+    const [expected, got] = [await trained(lists, backend), await trained(events, backend)];
+    const tensors = ({ files }: Checkpoint["manifest"]) => files["model.safetensors"];
+    expect(tensors(got.manifest)).toEqual(tensors(expected.manifest));
+  });
 });
 
 describe("a model with sequences", () => {
   it("that stops and goes on ends with the bytes of one that did not, on any number of threads", async () => {
-    const config = configOf("deepfm", { checkpoint: { every: 1, keep: 50 } });
+    const config = configOf(EVERY, { checkpoint: { every: 1, keep: 50 } });
     const expected = checksumsOf((await trained(config, backend)).manifest);
     for (const [step, threads] of [
       [1, 1],
@@ -135,7 +176,7 @@ describe("a model with sequences", () => {
       const listener = ({ kind }: TrainingEvent) => {
         if (kind === "checkpointed" && ++saved === step) controller.abort();
       };
-      const own = configOf("deepfm", { checkpoint: { every: 1, keep: 50 }, threads });
+      const own = configOf(EVERY, { checkpoint: { every: 1, keep: 50 }, threads });
       const options = await optionsOf(own, backend, { listener, signal: controller.signal });
       await new Trainer(options).run();
       const { listener: _, signal: __, ...rest } = options;
@@ -153,12 +194,8 @@ describe("a model with sequences", () => {
       shops: [1, 2, 3, 4, 5, 6, 7, 8, 9],
       y: 1,
     };
-    const config = configOf("mlp", {}, [
-      ...TRAIN.filter(({ items }) => (items as []).length <= 6),
-      odd,
-      long,
-      long,
-    ]);
+    const short = TRAIN.filter(({ items }) => (items as []).length <= 6);
+    const config = configOf(EVERY, {}, [...short, odd, long, long]);
     const { train } = splitReports(await prepareData(config));
     expect(train.quarantined).toBe(1);
     expect(Object.keys(train.reasons)).toEqual([

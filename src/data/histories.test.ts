@@ -172,6 +172,14 @@ it("stays with its row where a file has malformed rows, several files and splits
   expect(scanned.reduce((sum, { rows }) => sum + rows, 0)).toBe(2940);
 });
 
+it("refuses events of which no feature reads a column", async () => {
+  const rows = [{ user: 1, at: 2, n: 1, y: 0 }];
+  const events = { views: { rows: [{ user: 1, at: 1, item: 1 }], by: "user", time: "at" } };
+  await expect(prepare({ train: { rows, events } as unknown as SourceInput })).rejects.toThrow(
+    /train\.events\.views: no feature reads a column of this table[\s\S]*"views\.item"/,
+  );
+});
+
 it.each([
   [
     "time",

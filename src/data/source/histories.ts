@@ -44,6 +44,7 @@ export async function withHistories(
     const events = await openFiles(duck, table, files.events!.get(sequence)!, where, ofEvents);
     await refuseMalformed(duck, events, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
+    if (read.length === 0) throw unreadEvents(sequence, where);
     const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
     const tableTypes = { ...source.tableTypes, ...namedTypes(name, events) };
     const typed = read.filter((column) => Object.hasOwn(events.textTypes ?? {}, column));
@@ -55,6 +56,15 @@ export async function withHistories(
     };
   }
   return source;
+}
+
+function unreadEvents(sequence: string, where: string): ConfigError {
+  return new ConfigError({
+    what: "no feature reads a column of this table of events",
+    where,
+    expected: `a sequence feature with a column such as "${historyColumn(sequence, "item")}"`,
+    next: `Set the column of the features of ${sequence} to ${historyColumn(sequence, "<a column of the events>")}, or leave the events out.`,
+  });
 }
 
 /** One sequence, and the table of events that it is built from. */
