@@ -7,6 +7,7 @@ import { findLatest } from "../src/checkpoint/index.js";
 import type { BagColumn } from "../src/columns/columns.js";
 import { type Config, resolveConfig } from "../src/config/config.js";
 import { prepareData } from "../src/data/index.js";
+import { Duck } from "../src/data/source/duckdb.js";
 import { draw, drawKey } from "../src/random.js";
 import { splitReports } from "../src/run/report.js";
 import { openModel } from "../src/saved/model.js";
@@ -124,9 +125,13 @@ describe("bags within entries", () => {
     for (const [i, logit] of native.entries()) expect(Math.abs(logit - reference[i])).toBeLessThan(1e-5);
   });
 
-  it("are the same in rows, in JSON, and in texts with separators", async () => {
+  it("are the same in rows, in JSON, in Parquet, and in texts with separators", async () => {
     const json = join(folder, "rows.jsonl");
     writeFileSync(json, ROWS.map((row) => JSON.stringify(row)).join("\n"));
+    const parquet = join(folder, "rows.parquet");
+    const duck = await Duck.open(folder);
+    await duck.run(`COPY (SELECT * FROM read_json('${json}')) TO '${parquet}' (FORMAT parquet)`, "test");
+    await duck.close();
     const quoted = (value: unknown) => `"${JSON.stringify(value).replaceAll('"', '""')}"`;
     const csvOf = (tagsOf: (tags: Row["tags"]) => string) =>
       [
@@ -150,7 +155,7 @@ describe("bags within entries", () => {
     expect(expected.weights.slice(Number(expected.offsets[ROWS.length - 1]))).toEqual(
       last.flatMap((ids, place) => ids.map(() => place)),
     );
-    for (const path of [json, lists, texts])
+    for (const path of [json, parquet, lists, texts])
       expect(await columnOf({ rows: undefined, path })).toEqual(expected);
   });
 
