@@ -33,13 +33,15 @@ interface Expected {
   readonly trained: readonly Digest[];
 }
 
-const { steps, lengths, places, cases } = JSON.parse(
+const { steps, lengths, places, gathered, cases } = JSON.parse(
   readFileSync(new URL("fixtures/jagged.json", import.meta.url), "utf8"),
 ) as {
   readonly steps: number;
   readonly lengths: Readonly<Record<Sequence, readonly number[]>>;
   /** Of each entry of b: the place in its row of a. */
   readonly places: readonly number[];
+  /** Of each row: the places that are gathered. */
+  readonly gathered: readonly (readonly number[])[];
   readonly cases: Readonly<Record<string, Expected>>;
 };
 const ROWS = lengths.a.length;
@@ -89,9 +91,8 @@ class Case {
     return this.input("within", column, { dtype: "ids", shape: ["B"], entries: "L:b" });
   }
 
-  /** The places 0, 1, 2 and 3 in each row. */
-  firstPlaces(): Tensor {
-    const data = Float32Array.from({ length: 4 * ROWS }, (_, i) => i % 4);
+  gathered(): Tensor {
+    const data = Float32Array.from(gathered.flat());
     return this.input("places", { kind: "number", data, offset: 0, stride: 4, width: 4 }, fp32("B", 4));
   }
 
@@ -159,7 +160,7 @@ const OPERATIONS: Readonly<Record<string, (c: Case, argument: string) => readonl
     return c.apply(OPS.add, [products, repeated], {});
   },
   gatherEntries: (c, from) =>
-    c.apply(OPS.gatherEntries, [c.entries("a", 2), c.firstPlaces(), c.bag("a")], { from: from as "first" }),
+    c.apply(OPS.gatherEntries, [c.entries("a", 2), c.gathered(), c.bag("a")], { from: from as "first" }),
   poolEntries: (c, pooling) =>
     c.apply(OPS.poolEntries, [c.entries("b", 2), c.within(), c.bag("a")], { pooling: pooling as "sum" }),
   spreadEntries: (c, pooling) =>

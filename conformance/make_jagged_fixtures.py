@@ -75,12 +75,17 @@ def matmul(x, w, bias):
     return [torch.cat([row @ w[b] + bias[b] for b, row in enumerate(rows_of(x, "a"))])]
 
 
-def newest(last, count):
-    def take(row):
-        taken = row[-count:].flip(0) if last else row[:count]
-        missing = torch.zeros(count - len(taken), row.shape[1], dtype=torch.double)
-        return torch.cat([taken, missing])[None]
-    return by_row(take)
+# Of each row: places in any order, some twice, some that the row does not have.
+GATHERED = [[(3 * b + 5 * i) % 7 - 1 for i in range(4)] for b in range(ROWS)]
+GATHERED[2] = [9999, 0, 9999, 4711]
+
+
+def gathered(last):
+    def gather(x):
+        none = torch.zeros(2, dtype=torch.double)
+        at = lambda row, place: row[len(row) - 1 - place if last else place] if 0 <= place < len(row) else none
+        return [torch.stack([torch.stack([at(row, p) for p in asked]) for row, asked in zip(rows_of(x, "a"), GATHERED)])]
+    return gather
 
 
 def places():
@@ -129,8 +134,8 @@ CASES = {
     "splitEntries 0": ([(BOTH, 2)], split(0), 0.2),
     "splitEntries 3": ([(BOTH, 2)], split(3), 0.2),
     "segmentMatmul": ([(A, 2), (ROWS, 2, 3), (ROWS, 3)], matmul, 5e-4),
-    "gatherEntries first": ([(A, 2)], newest(False, 4), 0.2),
-    "gatherEntries last": ([(A, 2)], newest(True, 4), 0.2),
+    "gatherEntries first": ([(A, 2)], gathered(False), 0.2),
+    "gatherEntries last": ([(A, 2)], gathered(True), 0.2),
     "poolEntries sum": ([(B, 2)], pool_entries(False), 0.2),
     "poolEntries mean": ([(B, 2)], pool_entries(True), 0.2),
     "spreadEntries sum": ([(A, 2)], spread_entries, 0.2),
@@ -172,7 +177,7 @@ def case(shapes, operation, rate):
     return {"rate": rate, "loss": first["loss"], **digests, "trained": [digest(x) for x in operands]}
 
 
-fixture = {"steps": STEPS, "lengths": LENGTHS, "places": places()}
+fixture = {"steps": STEPS, "lengths": LENGTHS, "places": places(), "gathered": GATHERED}
 cases = ",\n".join(f"{json.dumps(name)}: {json.dumps(case(*each))}" for name, each in CASES.items())
 path = Path(__file__).parent / "fixtures" / "jagged.json"
 path.write_text(f'{json.dumps(fixture)[:-1]}, "cases": {{\n{cases}\n}}}}\n')
