@@ -1,5 +1,6 @@
 """Writes src/features/fixtures/<name>.tokenizer.json, small tokenizers of every kind, and tokens.json: the ids that the
-Hugging Face library gives a few texts, without special tokens, to hold the tokenize feature against.
+Hugging Face library gives a few texts, without special tokens, to hold the tokenize feature against. And steps.json: the
+pieces into which steps before the model split texts.
 
 Usage: python conformance/make_tokenizer_fixtures.py   (tokenizers)
 """
@@ -84,6 +85,33 @@ def unigram():
     return tokenizer, trainer
 
 
+def steps():
+    """Steps as a tokenizer.json has them, a text and its pieces."""
+    cases = []
+    texts = ["abbc", "xabbcxbbbzb", "b", "cc", "a b  bb,b"]
+    for pattern in ["b", Regex("b+"), Regex("((b)+)"), Regex("b|c")]:
+        for behavior in ["removed", "isolated", "contiguous", "merged_with_previous", "merged_with_next"]:
+            for invert in [False, True]:
+                cases.append((None, pre_tokenizers.Split(pattern, behavior, invert=invert), texts))
+    for content in ["", "-", "$&-$1", "$`$'", "$$", "\\1"]:
+        cases.append((normalizers.Replace(Regex("(b+)"), content), None, texts))
+    cases.append((None, pre_tokenizers.Sequence([pre_tokenizers.FixedLength(3), pre_tokenizers.Split("b", "isolated")]), texts))
+    written = []
+    for normalizer, pre_tokenizer, texts in cases:
+        tokenizer = Tokenizer(models.WordPiece({"?": 0}, unk_token="?"))
+        if normalizer is not None:
+            tokenizer.normalizer = normalizer
+        if pre_tokenizer is not None:
+            tokenizer.pre_tokenizer = pre_tokenizer
+        definition = json.loads(tokenizer.to_str())
+        for text in texts:
+            normal = text if normalizer is None else normalizer.normalize_str(text)
+            pieces = [normal] if pre_tokenizer is None else [piece for piece, _ in pre_tokenizer.pre_tokenize_str(normal)]
+            step = {key: definition[key] for key in ["normalizer", "pre_tokenizer"]}
+            written.append({**step, "text": text, "pieces": [piece for piece in pieces if piece]})
+    return written
+
+
 def main():
     OUT.mkdir(exist_ok=True)
     expected = {}
@@ -93,6 +121,7 @@ def main():
         tokenizer.save(str(OUT / f"{make.__name__}.tokenizer.json"), pretty=False)
         ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in TEXTS]
         expected[make.__name__] = {"size": tokenizer.get_vocab_size(), "ids": ids}
+    (OUT / "steps.json").write_text(json.dumps(steps()) + "\n")
     tokens = {"texts": TEXTS, "tokenizers": expected}
     (OUT / "tokens.json").write_text(json.dumps(tokens) + "\n")
 

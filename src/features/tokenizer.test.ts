@@ -36,6 +36,30 @@ describe.each(Object.entries(expected.tokenizers))("%s", (name, { size, ids }) =
   });
 });
 
+interface Steps {
+  readonly normalizer: object | null;
+  readonly pre_tokenizer: object | null;
+  readonly text: string;
+  readonly pieces: string[];
+}
+
+/** What the Hugging Face library for Python says: conformance/make_tokenizer_fixtures.py. */
+const steps = JSON.parse(readFileSync(fixture("steps.json"), "utf8")) as Steps[];
+
+it.each(steps)("$normalizer and $pre_tokenizer make $pieces of $text", ({ text, pieces, ...steps }) => {
+  const tokens = ["?", ...new Set(pieces)];
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  const model = { type: "WordPiece", vocab, unk_token: "?", continuing_subword_prefix: "##" };
+  const tokenize = compileTokenizer({
+    ...steps,
+    model,
+    added_tokens: [],
+    post_processor: null,
+    decoder: null,
+  });
+  expect(tokenize(text)).toEqual(pieces);
+});
+
 it.each([
   ["no-such.json", /ENOENT[\s\S]*Check the path/],
   ["tokens.json", /next: {5}Correct the file/],
@@ -81,8 +105,15 @@ describe("a malformed file", () => {
     ],
     ["normalizer", replace({ String: "a" }, "b".repeat(257)), /content: a text of 257 characters/],
     ["normalizer", { type: "Prepend", prepend: "b".repeat(257) }, /prepend: a text of 257 characters/],
-    ["pre_tokenizer", { type: "Metaspace", replacement: "b".repeat(257) }, /replacement: a text of 257/],
-  ])("whose %s makes texts far longer is refused: %j", (key, step, message) => {
+    ["pre_tokenizer", { type: "Sequence", pretokenizers: growing }, /makes a text far longer/],
+    [
+      "pre_tokenizer",
+      { type: "Sequence", pretokenizers: Array.from({ length: 30 }, () => ({ type: "ByteLevel" })) },
+      /makes a text far longer/,
+    ],
+    ["pre_tokenizer", { type: "Metaspace", replacement: "bb" }, /Metaspace: replacement: expected one char/],
+    ["pre_tokenizer", { type: "FixedLength", length: 0 }, /FixedLength: length: Too small/],
+  ])("whose %s makes texts far longer, or never ends, is refused: %j", (key, step, message) => {
     expect(() => read({ ...original("word_piece"), [key]: step })).toThrow(message);
   });
 
@@ -94,6 +125,29 @@ describe("a malformed file", () => {
     };
     const definition = { ...original("word_piece"), normalizer, added_tokens: [token] };
     expect(() => read(definition)).toThrow(/makes a text far longer/);
+  });
+
+  it("that grows only some texts refuses these", () => {
+    const steps = growing.map(() => replace({ String: "q" }, "qqqqqqqqqq"));
+    for (const [key, inner] of [
+      ["normalizer", "normalizers"],
+      ["pre_tokenizer", "pretokenizers"],
+    ]) {
+      const tokenize = compileTokenizer(
+        read({ ...original("word_piece"), [key]: { type: "Sequence", [inner]: steps } }),
+      );
+      expect(tokenize("the cat")).not.toEqual([]);
+      expect(() => tokenize("q".repeat(100))).toThrow(/makes a text far longer/);
+      expect(tokenize("the cat")).not.toEqual([]);
+    }
+  });
+
+  it("gets no tokens from its post-processor, however often that repeats them", () => {
+    const A = { Sequence: { id: "A", type_id: 0 } };
+    const twice = { type: "TemplateProcessing", single: [A, A], pair: [] };
+    const post_processor = { type: "Sequence", processors: [...Array(40)].map(() => twice) };
+    const [plain, repeated] = [original("word_piece"), { ...original("word_piece"), post_processor }];
+    expect(compileTokenizer(read(repeated))("the cat")).toEqual(compileTokenizer(read(plain))("the cat"));
   });
 
   it("is used where Unicode's own normalization makes a text longer, 18 times at most", () => {

@@ -3,7 +3,8 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { CheckpointError, ConfigError, messageOf } from "../errors.js";
 import { withinTime } from "../untrusted.js";
-import { boundGrowth, type Normalizer, refuseLongParts } from "./normalizer-growth.js";
+import { boundSteps, forLibrary, refuseBadParts, type Step, type StepDefinition } from "./tokenizer-steps.js";
+import { likeliestPieces, type UnigramModel } from "./unigram.js";
 
 /**
  * Subword tokenizers: BPE, WordPiece and Unigram models from a Hugging Face `tokenizer.json`, with their normalizer and
@@ -23,8 +24,9 @@ interface Library {
     readonly tokens_to_ids: ReadonlyMap<string, number>;
     fuse_unk: boolean;
     encode(words: string[]): string[];
-  };
-  readonly normalizer: Normalizer | null;
+  } & (UnigramModel | { readonly trie?: undefined });
+  readonly normalizer: Step | null;
+  readonly pre_tokenizer: Step | null;
   tokenize(text: string, options: { add_special_tokens: boolean }): string[];
   get_vocab(): ReadonlyMap<string, number>;
 }
@@ -87,7 +89,7 @@ function checkDefinition(definition: unknown): asserts definition is TokenizerDe
 /** Every id has a token, as every row of a table has a meaning, and a text can be split. */
 function tryOut(definition: TokenizerDefinition): void {
   const { vocab: _, merges: __, ...model } = definition.model as TokenizerDefinition;
-  refuseLongParts([model, definition.normalizer, definition.pre_tokenizer]);
+  refuseBadParts([model, definition.normalizer, definition.pre_tokenizer]);
   withinTime(
     MOST_MILLISECONDS,
     () => {
@@ -103,9 +105,9 @@ function tryOut(definition: TokenizerDefinition): void {
 /** The library normalizes them when it opens a tokenizer, without a bound. */
 function normalizeAddedTokens(definition: TokenizerDefinition): void {
   const model = { type: "WordPiece", vocab: { a: 0 }, unk_token: "a" };
-  const { normalizer } = open({ ...definition, model, added_tokens: [] });
+  const tokenize = compileTokenizer({ ...definition, model, added_tokens: [] });
   const { added_tokens: added } = z.looseObject({ added_tokens: addedTokens }).parse(definition);
-  for (const { content } of added ?? []) normalizer?.normalize(content);
+  for (const { content } of added ?? []) tokenize(content);
 }
 
 const addedTokens = z.array(z.looseObject({ content: z.string() })).nullish();
@@ -124,35 +126,30 @@ export function tokensOf(definition: TokenizerDefinition): [token: string, id: n
 export function compileTokenizer(definition: TokenizerDefinition): (text: string) => readonly string[] {
   const tokenizer = open(definition);
   const known = tokenizer.get_vocab();
-  // Added tokens may be changed by the normalizer to what is no token.
-  return (text) =>
-    tokenizer.tokenize(text, { add_special_tokens: false }).filter((token) => known.has(token));
+  const begin = boundSteps([tokenizer.normalizer, tokenizer.pre_tokenizer]);
+  return (text) => {
+    begin(text);
+    // Added tokens may be changed by the normalizer to what is no token.
+    return tokenizer.tokenize(text, { add_special_tokens: false }).filter((token) => known.has(token));
+  };
 }
 
 function open(definition: TokenizerDefinition): Library {
-  const step = definition.pre_tokenizer as PreTokenizer | null | undefined;
+  const { normalizer, pre_tokenizer: preTokenizer } = definition as Steps;
+  const steps = {
+    normalizer: normalizer ? forLibrary(normalizer) : null,
+    pre_tokenizer: preTokenizer ? forLibrary(preTokenizer) : null,
+  };
+  // What comes after the model adds special tokens, and makes texts of tokens.
   const tokenizer = new Tokenizer(
-    { ...definition, pre_tokenizer: step && unicodeWhitespace(step) },
+    { ...definition, ...steps, post_processor: null, decoder: null },
     {},
   ) as Library;
   nameUnknownPieces(tokenizer.model);
-  if (tokenizer.normalizer) boundGrowth(tokenizer.normalizer);
   return tokenizer;
 }
 
-interface PreTokenizer {
-  readonly type: string;
-  /** The steps of a sequence. */
-  readonly pretokenizers?: readonly PreTokenizer[];
-  readonly [key: string]: unknown;
-}
-
-/** The library's `Whitespace` treats only ASCII letters as letters; the pattern it stands for includes all letters. */
-function unicodeWhitespace(step: PreTokenizer): PreTokenizer {
-  if (step.pretokenizers) return { ...step, pretokenizers: step.pretokenizers.map(unicodeWhitespace) };
-  if (step.type !== "Whitespace") return step;
-  return { type: "Split", pattern: { Regex: "\\w+|[^\\w\\s]+" }, behavior: "Removed", invert: true };
-}
+type Steps = { readonly [Name in "normalizer" | "pre_tokenizer"]?: StepDefinition | null };
 
 /**
  * Pieces without a token become the unknown token if the model has one. With `fuse_unk`, adjacent unknowns within a
@@ -160,10 +157,11 @@ function unicodeWhitespace(step: PreTokenizer): PreTokenizer {
  */
 function nameUnknownPieces(model: Library["model"]): void {
   const { encode, fuse_unk: fuse, tokens_to_ids: known, unk_token: unknown } = model;
+  const piecesOf = (word: string) => (model.trie ? likeliestPieces(model, word) : encode.call(model, [word]));
   model.fuse_unk = false;
   model.encode = (words) =>
     words.flatMap((word) => {
-      const pieces = encode.call(model, [word]).map((piece) => (known.has(piece) ? piece : unknown));
+      const pieces = piecesOf(word).map((piece) => (known.has(piece) ? piece : unknown));
       return pieces.filter((piece, i): piece is string => {
         if (piece === undefined) return false;
         return !fuse || piece !== unknown || pieces[i - 1] !== unknown;
