@@ -71,6 +71,12 @@ SEQUENCE_SPECS = {
         runs=["sgd"],
         longest=10000,
     ),
+    "sequences_pooled_long": mlp_spec(
+        [ENCODERS[1], {**ENCODERS[0], "columns": ["items", "shops"], "pooling": "mean"}, ENCODERS[2], ENCODERS[3]],
+        features=[USER, *({**feature, "rows": 301} for feature in (ITEM, SHOP, ITEMS, SHOPS, PAGES))],
+        runs=["sgd"],
+        longest=10000,
+    ),
 }
 
 
