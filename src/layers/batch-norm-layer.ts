@@ -17,9 +17,10 @@ export function batchNormLayer(scope: Scope, x: Tensor, affine = true): Tensor {
   const fixed = (value: number) => scope.apply(constant, [], { value, shape })[0];
   const gamma = affine ? scope.parameter("gamma", { shape, init: ones }) : fixed(1);
   const beta = affine ? scope.parameter("beta", { shape, init: zeros }) : fixed(0);
+  const buffer = { shape, role: "buffer", trainable: false } as const;
   const running = [
-    scope.parameter("running_mean", { shape, init: zeros, role: "buffer", trainable: false }),
-    scope.parameter("running_variance", { shape, init: ones, role: "buffer", trainable: false }),
+    scope.parameter("running_mean", { ...buffer, init: zeros }),
+    scope.parameter("running_variance", { ...buffer, init: ones, nonnegative: true }),
   ];
   if (scope.mode === "inference") {
     return scope.apply(batchNormalize, [x, ...running, gamma, beta], { eps: EPS, training: false })[0];

@@ -18,6 +18,8 @@ export interface ParameterOptions {
   readonly init: Initializer;
   readonly role?: ParameterRole;
   readonly trainable?: boolean;
+  /** True for means of squares. */
+  readonly nonnegative?: true;
   /** Number format of a table; default fp32. */
   readonly dtype?: TableDtype;
   /** For a table: the name of its translation from ids to rows. Default: ids are rows. */
@@ -55,10 +57,28 @@ export class Scope {
 
   parameter(
     name: string,
-    { shape, init, role = "dense", trainable = true, dtype, translation, byKey }: ParameterOptions,
+    {
+      shape,
+      init,
+      role = "dense",
+      trainable = true,
+      dtype,
+      nonnegative,
+      translation,
+      byKey,
+    }: ParameterOptions,
   ): Tensor {
     const rows = { ...(translation && { translation }), ...(byKey && { byKey: true as const }) };
-    const attrs = { name: this.nameOf(name), shape, role, init, trainable, ...(dtype && { dtype }), ...rows };
+    const attrs = {
+      name: this.nameOf(name),
+      shape,
+      role,
+      init,
+      trainable,
+      ...(dtype && { dtype }),
+      ...(nonnegative && { nonnegative }),
+      ...rows,
+    };
     const existing = this.parameters.get(attrs.name);
     if (existing && !sameShape(existing.attrs.shape, shape)) {
       throw new GraphError({

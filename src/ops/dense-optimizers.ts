@@ -17,6 +17,8 @@ export interface DenseOptimizer {
   readonly op: Op;
   /** Its states, each with the weight's shape, in operand order. */
   readonly states: readonly string[];
+  /** Those that are means or sums of squares, so that they are never negative. */
+  readonly squares?: readonly string[];
   /** Attributes of the operation that are not in the config. */
   readonly attributes?: Readonly<Record<string, number>>;
 }
@@ -51,6 +53,7 @@ export const DENSE_OPTIMIZERS = [
     }),
     op: adagrad,
     states: ["sum"],
+    squares: ["sum"],
   },
   {
     schema: z.strictObject({
@@ -62,6 +65,7 @@ export const DENSE_OPTIMIZERS = [
     }),
     op: rmsprop,
     states: ["square"],
+    squares: ["square"],
   },
   {
     schema: z.strictObject({
@@ -73,11 +77,13 @@ export const DENSE_OPTIMIZERS = [
     }),
     op: adadelta,
     states: ["square", "delta"],
+    squares: ["square", "delta"],
   },
   {
     schema: z.strictObject({ kind: z.literal("adam"), learningRate: rate.default(0.001), ...adamSettings }),
     op: adam,
     states: ["m", "v"],
+    squares: ["v"],
     attributes: { weightDecay: 0 },
   },
   {
@@ -90,5 +96,6 @@ export const DENSE_OPTIMIZERS = [
     }),
     op: adam,
     states: ["m", "v"],
+    squares: ["v"],
   },
 ] as const satisfies readonly DenseOptimizer[];

@@ -23,6 +23,8 @@ export interface ParameterAttrs {
   readonly dtype?: TableDtype;
   /** True if the elements are words of 32 bits that are no numbers: those of quantized rows. */
   readonly words?: true;
+  /** True if the elements are means or sums of squares. */
+  readonly nonnegative?: true;
   /** For a table and its states: the translation from ids to rows. Default: ids are rows. */
   readonly translation?: string;
   /** For a table and its states: the ranks that share it. Default: every rank has all rows. */

@@ -50,6 +50,8 @@ export interface TableUpdateRules<Kind extends string, Setting extends string> {
   readonly opcode: number;
   /** By name, in operand order. */
   readonly states: Readonly<Record<string, StateShape>>;
+  /** The states that are means or sums of squares, so that they are never negative. */
+  readonly squares?: readonly string[];
   /** True if it works element by element, so that columns of a table may be updated apart. */
   readonly elementwise?: true;
   /** The attributes that precede those of every update: their type in the language of native/program/signature.h. */
@@ -73,7 +75,7 @@ export interface RowUpdate {
 
 export interface TableUpdate<Kind extends string, Setting extends string>
   extends Op<TableAttrs & Settings<Setting>>,
-    Pick<TableUpdateRules<Kind, Setting>, "kind" | "states" | "settings"> {
+    Pick<TableUpdateRules<Kind, Setting>, "kind" | "states" | "squares" | "settings"> {
   readonly kind: Kind;
 }
 
@@ -104,7 +106,7 @@ export function tableUpdate<const Kind extends string, const Setting extends str
     reference: (call) => updateRows(call, shapes.length, rules.update(call.attrs, call.context)),
     encode: ({ attrs }) => [...settings.map(([name]) => attrs[name as Setting]), ...encodeTable(attrs)],
   });
-  return { ...op, kind, states, settings: rules.settings };
+  return { ...op, kind, states, squares: rules.squares, settings: rules.settings };
 }
 
 /** The operands of a table's gradient: one pair per lookup. */

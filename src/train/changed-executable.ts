@@ -79,7 +79,7 @@ function changesOf(
   { checkpoint, attrs, parameters, translations }: ScoringState,
 ): Step[] {
   const changes = new Map(tables.map((table) => [table.name, table]));
-  for (const { name, values } of tables) refusePoisoned(values, parameters.get(name)!.dtype, name);
+  for (const { name, values } of tables) refusePoisoned(values, parameters.get(name)!.dtype, { name });
   const keyed = translations.keyed(attrs);
   const ofKeys = new Set(keyed.flatMap((table) => table.tables.map(({ name }) => name)));
   const fixed = tables.filter(({ name }) => !ofKeys.has(name));

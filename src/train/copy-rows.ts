@@ -12,7 +12,7 @@ export async function copyRows(
   file: Tensors,
   there: string,
 ): Promise<void> {
-  const { memory } = parameter;
+  const { memory, attrs } = parameter;
   const [begin, end] = ownColumns(parameter);
   const own = pairs.map(([row, there]): [number, number] => [ownRow(parameter, row), there]);
   const [rows, dim = 1] = file.tensors.get(there)!.shape;
@@ -22,7 +22,7 @@ export async function copyRows(
     const first = inOrder[i][1];
     const piece = new Float32Array(Math.min(rowsOfPiece, rows - first) * dim);
     await file.readInto(there, piece, first * dim);
-    refusePoisoned(piece, "fp32", there);
+    refusePoisoned(piece, "fp32", { ...attrs, name: there });
     for (; i < inOrder.length && inOrder[i][1] < first + rowsOfPiece; i++) {
       const [row, from] = [inOrder[i][0], inOrder[i][1] - first];
       setNumbers(memory, piece.subarray(from * dim + begin, from * dim + end), row * (end - begin));

@@ -9,7 +9,6 @@ import type { Shard } from "../graph/placement.js";
 import { type Numbers, narrow, numbersOf } from "../half.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { firstNonFinite, refuseInfiniteWeights } from "./diverged.js";
-import { isOfSquares } from "./step/state.js";
 
 /** A parameter and its memory. */
 export interface Parameter {
@@ -119,9 +118,13 @@ function otherShape(name: string, there: readonly number[], here: readonly numbe
 }
 
 /** @throws CheckpointError if a parameter cannot have one of these numbers, which were read from a checkpoint */
-export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: string): void {
+export function refusePoisoned(
+  values: Numbers,
+  dtype: Memory["dtype"],
+  { name, nonnegative }: Pick<ParameterAttrs, "name" | "nonnegative">,
+): void {
   const report = {
-    where,
+    where: name,
     next: "Use an older checkpoint of the run. To resume from it, remove the directory of this one.",
   };
   if (firstNonFinite(values, dtype) >= 0)
@@ -131,7 +134,7 @@ export function refusePoisoned(values: Numbers, dtype: Memory["dtype"], where: s
       expected: "finite numbers",
       ...report,
     });
-  const negative = dtype === "fp32" && isOfSquares(where) ? values.findIndex((x) => x < 0) : -1;
+  const negative = dtype === "fp32" && nonnegative ? values.findIndex((x) => x < 0) : -1;
   if (negative >= 0)
     throw new CheckpointError({
       what: "the checkpoint has a mean or sum of squares below 0",
@@ -154,7 +157,8 @@ export async function readParameter(
   const shape = checkShape(file, name, attrs);
   const same = there?.dtype === fileDtype(attrs);
   const dtype = same ? memory.dtype : "fp32";
-  const piecewise = { name, dtype, elements: elementCount(shape), words: attrs.words };
+  const { words, nonnegative } = attrs;
+  const piecewise = { name, dtype, elements: elementCount(shape), words, nonnegative };
   await readPieces(file, piecewise, (from, piece) => {
     if (same) memory.write(from, piece);
     else setNumbers(memory, piece as Float32Array, from);
@@ -171,18 +175,17 @@ export async function readStoredRows(
   { attrs, memory }: Parameter,
 ): Promise<void> {
   const width = elementsOf(attrs) / attrs.shape[0];
-  await readPieces(numbers, { name, dtype: memory.dtype, elements: rows.length * width }, (from, piece) => {
+  const { nonnegative } = attrs;
+  const piecewise = { name, dtype: memory.dtype, elements: rows.length * width, nonnegative };
+  await readPieces(numbers, piecewise, (from, piece) => {
     const first = from / width;
     memory.scatter(rows.subarray(first, first + piece.length / width), width, piece);
   });
 }
 
-interface Piecewise {
-  readonly name: string;
+interface Piecewise extends Pick<ParameterAttrs, "name" | "words" | "nonnegative"> {
   readonly dtype: Memory["dtype"];
   readonly elements: number;
-  /** True if they are no numbers. */
-  readonly words?: true;
 }
 
 /**
@@ -191,7 +194,7 @@ interface Piecewise {
  */
 export async function readPieces(
   file: Pick<Tensors, "readInto" | "pieceOf">,
-  { name, dtype, elements, words }: Piecewise,
+  { name, dtype, elements, words, nonnegative }: Piecewise,
   use: (from: number, piece: Numbers) => void,
 ): Promise<void> {
   const size = Math.max(1, Math.min(file.pieceOf(name), elements));
@@ -206,7 +209,7 @@ export async function readPieces(
     for (let from = 0; from < elements; from += size) {
       const piece = await next;
       next = read(from + size);
-      if (!words) refusePoisoned(piece, dtype, name);
+      if (!words) refusePoisoned(piece, dtype, { name, nonnegative });
       use(from, piece);
     }
   } finally {
@@ -239,7 +242,7 @@ export interface MappedTable {
 /** @throws CheckpointError if a number that the file has is not finite */
 export async function checkMapped({ memory, inFile }: MappedTable, name: string): Promise<void> {
   for (const piece of piecesOf(memory, inFile)) {
-    refusePoisoned(piece, memory.dtype, name);
+    refusePoisoned(piece, memory.dtype, { name });
     await setImmediate(); // a table of many GB does not block the process
   }
 }

@@ -25,7 +25,7 @@ import {
 import { readShard } from "./read-shard.js";
 import { changedRows, type RowsOfTables, type SavedRows } from "./saved-rows.js";
 import { ownAttrs, ownColumns, type SharedTable, shardOf } from "./shards.js";
-import { AVERAGE } from "./step/state.js";
+import { AVERAGE, ownerOf } from "./step/state.js";
 import { allocateTiers, type Stores } from "./tiers.js";
 
 export type { Parameter } from "./parameter-memory.js";
@@ -235,7 +235,7 @@ export class Parameters {
   private async read(file: Tensors, part: Part, grown: GrownTables): Promise<void> {
     const tables = new Set(this.ofTables.map(({ attrs }) => attrs.name));
     for (const [name, parameter] of this.stored(part)) {
-      const [base] = name.split("/");
+      const base = part === "model" ? name : ownerOf(name);
       const table = tables.has(base) ? grown.get(tableOf(base) ?? "") : undefined;
       if (table) await copyRows(rowPairs(table, part === "model"), parameter, file, name);
       else await this.readOne(file, name, parameter);
@@ -284,8 +284,7 @@ export class Parameters {
 export function byOwner<T>(states: readonly T[], nameOf: (state: T) => string): Map<string, T[]> {
   const owners = new Map<string, T[]>();
   for (const state of states) {
-    const name = nameOf(state);
-    const owner = name.slice(0, name.lastIndexOf("/"));
+    const owner = ownerOf(nameOf(state));
     owners.set(owner, [...(owners.get(owner) ?? []), state]);
   }
   return owners;

@@ -14,6 +14,7 @@ import {
   toDtype,
 } from "./parameter-memory.js";
 import { ownColumns, ownRowOf, takeColumns } from "./shards.js";
+import { ownerOf } from "./step/state.js";
 
 /** Rows that are read at once of a table that ranks share: as many of each slot. */
 const PIECE_ROWS = 64 * SLOTS;
@@ -42,7 +43,7 @@ export async function readShard(
   for (let first = 0; first < shard.rows; first += PIECE_ROWS) {
     const rows = piece.subarray(0, Math.min(PIECE_ROWS, shard.rows - first) * width);
     await file.readInto(name, rows, first * width);
-    refusePoisoned(rows, dtype, name);
+    refusePoisoned(rows, dtype, { ...attrs, name });
     const numbers = dtype === memory.dtype ? rows : toDtype(rows as Float32Array, memory.dtype);
     takeOwnRows(parameter, shard, numbers, first);
   }
@@ -55,12 +56,12 @@ async function readOwnStored(
   parameter: Parameter,
   shard: Shard,
 ): Promise<void> {
-  const { memory } = parameter;
+  const { memory, attrs } = parameter;
   const { width } = shard;
   const [begin, end] = ownColumns(parameter);
   const own = end - begin;
-  const elements = rows.length * width;
-  await readPieces(numbers, { name, dtype: memory.dtype, elements }, (from, piece) => {
+  const piecewise = { ...attrs, name, dtype: memory.dtype, elements: rows.length * width };
+  await readPieces(numbers, piecewise, (from, piece) => {
     const first = from / width;
     const taken = Array.from(rows.subarray(first, first + piece.length / width), (row, i) => {
       return { row: ownRowOf(shard, Number(row)), i };
@@ -85,13 +86,13 @@ async function readPlaces(
   { placement, rank, rows, width }: Shard,
   name: string,
 ): Promise<void> {
-  const { memory } = parameter;
+  const { memory, attrs } = parameter;
   const [begin, end] = placesOf(placement, rank, rows);
   const piece = numbersOf(memory.dtype, Math.min(PIECE_ROWS, end - begin) * width);
   for (let place = begin; place < end; place += PIECE_ROWS) {
     const part = piece.subarray(0, (end - place) * width);
     await read(part, place * width);
-    refusePoisoned(part, memory.dtype, name);
+    refusePoisoned(part, memory.dtype, { ...attrs, name });
     writeRows(parameter, place - begin, part);
   }
 }
@@ -112,8 +113,8 @@ async function readKept(
   parameter: Parameter,
   { placement, rank, width }: Shard,
 ): Promise<void> {
-  const { memory } = parameter;
-  const [table] = name.split("/");
+  const { memory, attrs } = parameter;
+  const table = attrs.role === "table" ? name : ownerOf(name);
   const starts = slotStarts((await file.read(keysName(table))) as BigUint64Array, SLOTS);
   const [begin, end] = slotsOf(placement, rank);
   const copy = async (from: number, to: number, rows: number): Promise<void> => {
@@ -121,7 +122,7 @@ async function readKept(
     for (let done = 0; done < rows; done += PIECE_ROWS) {
       const part = piece.subarray(0, (rows - done) * width);
       await file.readInto(name, part, (from + done) * width);
-      refusePoisoned(part, memory.dtype, name);
+      refusePoisoned(part, memory.dtype, { ...attrs, name });
       writeRows(parameter, to + done, part);
     }
   };

@@ -39,8 +39,8 @@ function configOf(name: string) {
     },
     features: [
       { kind: "id", name: "user", hash: 50 },
-      { kind: "id", name: "item", vocabulary: { grow: true } },
-      { kind: "id", name: "seller", dynamic: { capacity: 45, evict: "lru" } },
+      { kind: "id", name: "item", embedding: "shop/sum/item", vocabulary: { grow: true } },
+      { kind: "id", name: "seller", embedding: "shop/v/seller", dynamic: { capacity: 45, evict: "lru" } },
       { kind: "number", name: "price", normalize: "zscore" },
     ],
     model: {

@@ -20,6 +20,7 @@ export const adadelta = embeddingOptimizer({
     kind: "tableAdadelta",
     opcode: 111,
     states: { square: "table", delta: "table" },
+    squares: ["square", "delta"],
     elementwise: true,
     settings: { decay: "decay", eps: "real" },
     flops: 18,

@@ -15,6 +15,7 @@ export const adagrad = embeddingOptimizer({
     kind: "tableAdagrad",
     opcode: 61,
     states: { sum: "table" },
+    squares: ["sum"],
     elementwise: true,
     settings: { eps: "real" },
     flops: 9,

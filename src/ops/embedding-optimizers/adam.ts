@@ -16,6 +16,7 @@ export const adam = embeddingOptimizer({
     kind: "tableAdam",
     opcode: 63,
     states: { m: "table", v: "table" },
+    squares: ["v"],
     elementwise: true,
     settings: { beta1: "decay", beta2: "decay", eps: "real" },
     flops: 15,

@@ -6,7 +6,7 @@ import type { TableUpdate } from "../table-update.js";
 /** An optimizer of embedding tables: its config schema without the schedule, and the operation that updates rows. */
 export interface EmbeddingOptimizer<
   S extends KindSchema = KindSchema,
-  O = Op & Pick<TableUpdate<string, string>, "states" | "settings">,
+  O = Op & Pick<TableUpdate<string, string>, "states" | "squares" | "settings">,
 > {
   readonly schema: S;
   readonly op: O;

@@ -23,6 +23,7 @@ export const lamb = embeddingOptimizer({
     kind: "tableLamb",
     opcode: 112,
     states: { m: "table", v: "table" },
+    squares: ["v"],
     settings: { beta1: "decay", beta2: "decay", eps: "real", weightDecay: "real" },
     flops: 22,
     meaning:

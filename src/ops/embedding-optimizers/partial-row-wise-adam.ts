@@ -19,6 +19,7 @@ export const partialRowWiseAdam = embeddingOptimizer({
     kind: "tablePartialRowWiseAdam",
     opcode: 113,
     states: { m: "table", v: "row" },
+    squares: ["v"],
     settings: { beta1: "decay", beta2: "decay", eps: "real" },
     flops: 11,
     meaning: "Adam with `v = beta2 v + (1 - beta2) mean_d(g²)`",

@@ -20,6 +20,7 @@ export const rmsprop = embeddingOptimizer({
     kind: "tableRmsprop",
     opcode: 110,
     states: { square: "table" },
+    squares: ["square"],
     elementwise: true,
     settings: { decay: "decay", eps: "real" },
     flops: 11,

@@ -15,6 +15,7 @@ export const rowWiseAdagrad = embeddingOptimizer({
     kind: "tableRowWiseAdagrad",
     opcode: 62,
     states: { sum: "row" },
+    squares: ["sum"],
     settings: { eps: "real" },
     flops: 7,
     meaning: "`sum += mean_d(g²); w -= lr*g/(sqrt(sum)+eps)`",

@@ -18,8 +18,13 @@ class Killed extends Error {}
 
 /** With a dynamic table that evicts. */
 const isDynamic = (name: string) => name.startsWith("evicts");
-const DYNAMIC = { kind: "id", name: "item", dynamic: { capacity: 28, evict: "lru" } } as const;
-const FIXED = { kind: "id", name: "item", vocabulary: { grow: true } } as const;
+const DYNAMIC = {
+  kind: "id",
+  name: "item",
+  embedding: "shop/sum/item",
+  dynamic: { capacity: 28, evict: "lru" },
+} as const;
+const FIXED = { kind: "id", name: "item", embedding: "shop/sum/item", vocabulary: { grow: true } } as const;
 
 function config(name: string): Config {
   return resolveConfig({

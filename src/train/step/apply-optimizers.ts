@@ -68,9 +68,10 @@ function updateDense(
   optimizer: DenseOptimizer,
   l2: number,
 ): void {
-  const { op, states, attributes } = findKind<Descriptor>(DENSE_OPTIMIZERS, optimizer.kind)!;
+  const { op, states, squares, attributes } = findKind<Descriptor>(DENSE_OPTIMIZERS, optimizer.kind)!;
   const { initialAccumulator, settings } = settingsOf(optimizer);
-  const kept = states.map((name) => stateOf(builder, attrs, name, attrs.shape, initialAccumulator));
+  const start = { initial: initialAccumulator, squares };
+  const kept = states.map((name) => stateOf(builder, attrs, name, attrs.shape, start));
   builder.apply(op, [weight, gradient, rate, ...kept], { ...attributes, ...settings, l2 });
 }
 
@@ -79,6 +80,6 @@ function keepAverage(
   { parameter: weight, attrs }: { parameter: Tensor; attrs: ParameterAttrs },
   decay: number,
 ): void {
-  const average = stateOf(builder, attrs, AVERAGE, attrs.shape, 0);
+  const average = stateOf(builder, attrs, AVERAGE, attrs.shape);
   builder.apply(movingAverage, [average, weight], { decay });
 }

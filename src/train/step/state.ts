@@ -5,21 +5,19 @@ import { type ParameterAttrs, parameter } from "../../ops/sources.js";
 /** The state `<weight>/average`: the moving average of a weight. Starts equal to the weight. */
 export const AVERAGE = "average";
 
-/** The other states are momentums and averages, which have both signs. */
-const STATES_OF_SQUARES = ["v", "sum", "square", "delta"];
+/** The parameter that a state belongs to. */
+export const ownerOf = (state: string): string => state.slice(0, state.lastIndexOf("/"));
 
-/** True for a parameter that is a mean or a sum of squares: such a state, or the running variance of a batch normalization. */
-export function isOfSquares(parameter: string): boolean {
-  return STATES_OF_SQUARES.includes(parameter.split("/")[1]) || parameter.endsWith("running_variance");
-}
-
-/** A parameter `<weight>/<name>` for an optimizer state of a weight. */
+/**
+ * A parameter `<weight>/<name>` for an optimizer state of a weight.
+ * @param options `squares`: the states of the optimizer that are means or sums of squares
+ */
 export function stateOf(
   builder: GraphBuilder,
   weight: ParameterAttrs,
   name: string,
   shape: readonly number[],
-  initial = 0,
+  { initial = 0, squares = [] }: { initial?: number; squares?: readonly string[] } = {},
 ): Tensor {
   return builder.apply(parameter, [], {
     name: `${weight.name}/${name}`,
@@ -27,6 +25,7 @@ export function stateOf(
     role: "state",
     init: { kind: "constant", value: initial },
     trainable: false,
+    ...(squares.includes(name) && { nonnegative: true }),
     ...(weight.translation && { translation: weight.translation }),
     ...(weight.byKey && { byKey: true }),
   })[0];

@@ -20,13 +20,10 @@ export function updateTable(
   const { op } = findKind<Descriptor>(EMBEDDING_OPTIMIZERS, optimizer.kind)!;
   const { lazy, initialAccumulator, settings } = settingsOf(optimizer);
   const states = Object.entries(op.states).map(([name, shape]) =>
-    stateOf(
-      builder,
-      attrs,
-      name,
-      shape === "row" ? attrs.shape.slice(0, 1) : attrs.shape,
-      initialAccumulator,
-    ),
+    stateOf(builder, attrs, name, shape === "row" ? attrs.shape.slice(0, 1) : attrs.shape, {
+      initial: initialAccumulator,
+      squares: op.squares,
+    }),
   );
   const everyRow = !lazy || (l2 > 0 && rows === "all");
   if (everyRow && attrs.byKey) throw updatesEveryRow(attrs.name, lazy);
