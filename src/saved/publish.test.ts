@@ -111,6 +111,21 @@ describe("published versions", () => {
     );
   });
 
+  it("go on where a run had published, and no checkpoint, when it was killed", async () => {
+    const train = { checkpoint: { every: 100 } };
+    const [to, killed] = [place("killed-versions"), new Error("killed")];
+    const listener = ({ doneRows = 0 }: { doneRows?: number }) => {
+      if (doneRows === 3 * 16) throw killed;
+    };
+    await expect(trainer("killed", train, to, { listener }).run()).rejects.toThrow(killed);
+    expect(stepsOf(await listCheckpoints(to))).toEqual([3]);
+    await trainer("killed", train, to, { resume: true }).run();
+    const versions = await listCheckpoints(to);
+    expect(stepsOf(versions)).toEqual([3, 6, 9, 12, 15, 18, 20]);
+    const whole = (await findLatest(place("whole"))).checkpoint!;
+    expect(await modelOf(versions.at(-1)!)).toEqual(await modelOf(whole));
+  });
+
   it("are not written by several members", () => {
     expect(() => configOf({ seeds: 2 }, place("members"))).toThrow(/publish/);
   });

@@ -29,7 +29,7 @@ export class Publisher {
 
   /**
    * Takes the lock of the directory.
-   * @param resumed whether the run goes on from a checkpoint
+   * @param resumed whether the run may have published there before
    * @throws CheckpointError if another process publishes there, or another run has
    */
   static async open(settings: PublishSettings, metric: WatchedMetric, resumed: boolean): Promise<Publisher> {

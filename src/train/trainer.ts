@@ -343,9 +343,12 @@ export class Trainer {
 
   /** Publishes what is trained meanwhile, if the config says so. */
   private async publishing<T>(resumed: boolean, train: () => Promise<T>): Promise<T> {
-    const { publish, metric } = this.options.config.train;
+    const { config, resume = false } = this.options;
+    const { publish, metric } = config.train;
     if (!publish) return train();
-    const publisher = await openVersions(this.world, this.state, publish, metric, resumed);
+    // A run that was killed before its first checkpoint may have published, and starts again.
+    const goesOn = resumed || resume;
+    const publisher = await openVersions(this.world, this.state, publish, metric, goesOn);
     this.publisher = publisher;
     return cleanedUp(train, () => publisher.close());
   }
