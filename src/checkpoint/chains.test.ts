@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -183,3 +183,28 @@ describe("a growing table", () => {
     await tensors.close();
   });
 });
+
+it.runIf(process.platform === "linux")(
+  "a file that disappears while others are opened leaves none of them open",
+  async () => {
+    const runDir = newRun();
+    const model = new ModelWithTables();
+    for (let i = 0; i < 20; i++) model.updateKey(keyOf(i), i);
+    const base = await writeCheckpoint(runDir, model.whole(1));
+    model.saved();
+    model.updateKey(keyOf(3), 77);
+    const { dir } = await writeCheckpoint(runDir, model.changes(2, base));
+    const isOpen = (name: string) => {
+      const target = readlinkSync(`/proc/self/fd/${name}`, { encoding: "utf8" });
+      return target.startsWith(runDir);
+    };
+    const opened = () =>
+      readdirSync("/proc/self/fd").filter((name) => existsSync(`/proc/self/fd/${name}`) && isOpen(name));
+    const checkpoint = await readCheckpoint(dir);
+    await checkpoint.verify();
+    rmSync(base.dir, { recursive: true });
+    await expect(checkpoint.openModel()).rejects.toThrow(/no folder/);
+    await expect(checkpoint.openOptimizer()).rejects.toThrow(/no folder/);
+    expect(opened()).toEqual([]);
+  },
+);

@@ -143,7 +143,7 @@ export function asDiskError(error: unknown, what: string, where: string): unknow
   const code = codeOf(error);
   if (code === undefined || error instanceof CheckpointError) return error;
   if (code === "ENOENT" && !existsSync(dirname(where))) {
-    const next = "Make the folder, or choose another path.";
+    const next = "Check the path, or make the folder. If another process removed it, repeat the command.";
     return new DiskError({ what, where, got: `no folder ${dirname(where)}`, next }, { cause: error });
   }
   return new DiskError({ what, where, got: messageOf(error), next: nextAfter(code) }, { cause: error });

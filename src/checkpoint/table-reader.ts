@@ -51,7 +51,8 @@ export class TableReader {
   }
 
   async close(): Promise<void> {
-    for (const file of this.files.values()) await (await file).close();
+    const notOpened = () => undefined; // the reader of the file was told
+    for (const file of this.files.values()) await (await file.catch(notOpened))?.close();
   }
 
   /** Copies bytes of ranges that follow each other, beginning at byte `from`. */

@@ -2,7 +2,7 @@ import type { Backend, DynamicTranslation, Translation } from "../backends/backe
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TensorSource } from "../checkpoint/safetensors-writer.js";
 import type { Tensors } from "../checkpoint/tensors.js";
-import { CheckpointError, PairloomError } from "../errors.js";
+import { CheckpointError, cleanedUp, PairloomError } from "../errors.js";
 import type { FittedDynamic, FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { RowInitializer } from "../graph/initializer.js";
 import { type SlotRange, slotsOf } from "../graph/placement.js";
@@ -120,12 +120,12 @@ export class Translations {
     { forTraining = false } = {},
   ): Promise<void> {
     const model = await checkpoint.openModel();
-    const optimizer = forTraining ? await checkpoint.openOptimizer() : undefined;
     try {
-      await this.read({ model, optimizer }, parameters, checkpoint.dir);
+      const optimizer = forTraining ? await checkpoint.openOptimizer() : undefined;
+      const read = () => this.read({ model, optimizer }, parameters, checkpoint.dir);
+      await cleanedUp(read, async () => optimizer?.close());
     } finally {
       await model.close();
-      await optimizer?.close();
     }
   }
 
