@@ -204,7 +204,7 @@ it.each([
   [
     "scale",
     { rows: [{ user: 1, at: 1_700_000_000_000, item: 1, shop: 1 }] },
-    /another unit than those of rows\n *got: *at in milliseconds since 1970 in the events, and in seconds in the rows/,
+    /different units\n *got: *at since 1970: milliseconds in the events, seconds in the rows/,
     1_700_000_000,
   ],
   ["key", { rows: [{ at: 1, item: 1, shop: 1 }] }, /events.clicks.* has no such column/],
@@ -215,4 +215,30 @@ it.each([
     events: { clicks: { ...events, by: "user", time: "at" } },
   };
   await expect(prepare({ train: train as SourceInput })).rejects.toThrow(message);
+});
+
+it("of later files have times of the unit of training", async () => {
+  const sourceWith = (second: number) =>
+    sourceSchema.parse({
+      rows: [{ user: 1, at: 1_700_000_090 * second, n: 1, y: 0 }],
+      events: {
+        clicks: {
+          rows: [{ user: 1, at: 1_700_000_000 * second, item: 1, shop: 1 }],
+          by: "user",
+          time: "at",
+          window: 60,
+        },
+      },
+    });
+  const data = dataSchema.parse({ label: "y", cacheDir: folder, maxBadRows: 1, train: sourceWith(1000) });
+  const { features: fitted } = await prepareData({ data, features: FEATURES });
+  expect(fitted.timeUnits).toEqual({ clicks: "milliseconds" });
+  const scan = async (source: SourceInput) => {
+    for await (const { columns } of scanSource(sourceSchema.parse(source), fitted))
+      expect(listsOf(columns, "items")).toEqual(columns.rows === 0 ? [] : [[]]);
+  };
+  await scan(sourceWith(1000));
+  await expect(scan(sourceWith(1))).rejects.toThrow(
+    /at since 1970: seconds in the events, seconds in the rows, milliseconds in training/,
+  );
 });

@@ -102,7 +102,7 @@ async function openShare(
   duck: Duck,
   options: PrepareOptions,
   { key, files }: Share,
-  trained: Pick<Source, "types" | "tableTypes"> = {},
+  trained: Pick<Source, "types" | "tableTypes" | "timeUnits"> = {},
 ): Promise<Job> {
   const { data, features } = options;
   const job = await openJob(duck, options, {
@@ -113,6 +113,7 @@ async function openShare(
       ...statedRules((data.source ?? data.train)!),
       types: trained.types,
       tableTypes: trained.tableTypes,
+      timeUnits: trained.timeUnits,
     },
     divide: async (source) =>
       key === "source" ? querySplits(duck, source, data.split!) : { source, splits: [{ name: key }] },
@@ -189,11 +190,9 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   if (first.length === 0) throw emptySplit("train", data);
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const { wires, source } = job;
-  const { types, tableTypes, textTypes } = source;
-  const known = {
-    ...learnt,
-    ...textRulesOf({ ...statedRules((data.source ?? data.train)!), types, tableTypes, textTypes }),
-  };
+  const { types, tableTypes, timeUnits, textTypes } = source;
+  const stated = statedRules((data.source ?? data.train)!);
+  const known = { ...learnt, ...textRulesOf({ ...stated, types, tableTypes, timeUnits, textTypes }) };
   const learned = await learnDerived(
     duck,
     { features, wires, training, target: targetOf(options, job) },

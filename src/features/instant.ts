@@ -43,10 +43,14 @@ const UNITS = { seconds: 1, milliseconds: 1e3, microseconds: 1e6, nanoseconds: 1
 /** Seconds since 1970 of days in 1973 and 2286: ten times fewer are no such time in any unit. */
 const [EARLIEST, LATEST] = [1e8, 1e10];
 
+export type EpochUnit = keyof typeof UNITS;
+export const EPOCH_UNITS = Object.keys(UNITS) as EpochUnit[];
+
 /** The unit in which a number is a time between 1973 and 2286; `undefined` for a number that is none in any. */
-export function epochUnit(time: number | bigint): keyof typeof UNITS | undefined {
-  const names = Object.keys(UNITS) as (keyof typeof UNITS)[];
-  return names.find((name) => Number(time) >= EARLIEST * UNITS[name] && Number(time) < LATEST * UNITS[name]);
+export function epochUnit(time: number | bigint): EpochUnit | undefined {
+  return EPOCH_UNITS.find(
+    (name) => Number(time) >= EARLIEST * UNITS[name] && Number(time) < LATEST * UNITS[name],
+  );
 }
 
 /** `+05:30` is 330, `Z` is 0. */

@@ -91,7 +91,7 @@ function refuseOtherRules(stated: TextRules, fitted: FittedFeatures, where: stri
 function refuseOtherTypes(
   { types: stated = {}, sql, events }: NonNullable<Config["data"]["source"]>,
   hasPredicates: boolean,
-  { types = {}, tableTypes = {}, textTypes = {} }: FittedFeatures,
+  { types = {}, tableTypes = {}, timeUnits = {}, textTypes = {} }: FittedFeatures,
   where: string,
 ): void {
   const computes = sql !== undefined || events !== undefined || hasPredicates;
@@ -102,6 +102,8 @@ function refuseOtherTypes(
   }
   const [table] = computes ? [] : Object.keys(tableTypes);
   if (table !== undefined) throw different(`${where}: tableTypes`, table, "no other table");
+  const [sequence] = Object.keys(timeUnits).filter((name) => !Object.hasOwn(events ?? {}, name));
+  if (sequence !== undefined) throw different(`${where}: timeUnits`, sequence, "a sequence with events");
   for (const [name, type] of Object.entries(sql === undefined ? textTypes : {})) {
     const expected = ownValue({ ...types, ...typesOfHistories(tableTypes) }, name);
     if (expected !== type) throw different(`${where}: textTypes.${name}`, type, expected ?? "no type");

@@ -183,3 +183,19 @@ it.each([
     expect(() => use.call(store, { user: 1, at: other })).toThrow(`the times of events are ${kind}`);
   store.add({ user: 1, at, item: 1 });
 });
+
+it("has numbers of the unit of training, and shares events with versions that have the same", () => {
+  const [inSeconds, inMilliseconds] = (["seconds", "milliseconds"] as const).map((unit) => {
+    const { config, features } = modelOf();
+    return { config, features: { ...features, timeUnits: { clicks: unit } } };
+  });
+  const store = new EventStore(inSeconds, "clicks");
+  for (const use of [store.add, store.check, store.withHistory])
+    for (const at of [1_700_000_000_000, new Date()])
+      expect(() => use.call(store, { user: 1, at })).toThrow("numbers of seconds since 1970");
+  const row = { user: 1, at: 1_700_000_001 };
+  const next = store.for(inSeconds);
+  store.add({ user: 1, at: 1_700_000_000, item: 5 });
+  expect(next.withHistory(row)).toMatchObject({ "clicks.item": [5] });
+  expect(() => store.for(inMilliseconds)).toThrow("numbers of milliseconds since 1970");
+});

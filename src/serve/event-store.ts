@@ -9,7 +9,7 @@ import {
   type TextRules,
   textRulesOf,
 } from "../features/fitted.js";
-import { epochUnit, instantOf, microsecondsWithin } from "../features/instant.js";
+import { type EpochUnit, epochUnit, instantOf, microsecondsWithin } from "../features/instant.js";
 import { type RefusalCode, refusalText } from "../features/refusal.js";
 import { isInstantType } from "../features/sql-types.js";
 import { numberValue, trimmedText } from "../features/values.js";
@@ -49,8 +49,8 @@ interface Timelines {
   readonly byKey: Map<string, Timeline>;
   /** True if the times of all events are dates, false if all are numbers; undefined if neither training nor an event says so. */
   areDates?: boolean;
-  /** The unit of times that are numbers, where one of them tells it. */
-  unit?: ReturnType<typeof epochUnit>;
+  /** The unit of times that are numbers, where training or one of them tells it. */
+  unit?: EpochUnit;
 }
 
 /**
@@ -63,7 +63,7 @@ export class EventStore {
   private readonly columns: ReadonlyMap<string, string>;
   private readonly momentOfRow: MomentReader;
   private readonly momentOfEvent: MomentReader;
-  private timelines: Timelines = { byKey: new Map() };
+  private timelines: Timelines;
 
   /**
    * @param model whose config builds the sequence from a table of events
@@ -82,7 +82,9 @@ export class EventStore {
     const trained = { ...textRulesOf(fitted), textTypes: undefined };
     const known = [...(fitted.nullValues ?? []), ...nullValues];
     const ofEvents = { ...trained, ...statedRules({ ...stated, nullValues: known }), textTypes };
-    this.timelines.areDates = datesOfTraining(fitted, sequence, this.table);
+    const unit = ownValue(fitted.timeUnits ?? {}, sequence);
+    const areDates = unit === undefined ? datesOfTraining(fitted, sequence, this.table) : false;
+    this.timelines = { byKey: new Map(), areDates, unit };
     this.momentOfRow = momentReader(this.table, fitted);
     this.momentOfEvent = momentReader(this.table, ofEvents);
     const own = fitted.features
@@ -104,10 +106,17 @@ export class EventStore {
   /** A store of the same events for another version of the model: events that are added to one are in both. */
   for(model: EventsModel): EventStore {
     const store = new EventStore(model, this.sequence);
-    const { by, time } = store.table;
-    if (by === this.table.by && time === this.table.time) store.timelines = this.timelines;
+    if (store.readsAs(this)) store.timelines = this.timelines;
     else for (const { events } of this.timelines.byKey.values()) for (const event of events) store.add(event);
     return store;
+  }
+
+  /** True if the events of the other store have the same keys and times here. */
+  private readsAs({ table, timelines }: EventStore): boolean {
+    const { areDates = timelines.areDates, unit = timelines.unit } = this.timelines;
+    const hasDates = areDates === (timelines.areDates ?? areDates);
+    const hasUnit = unit === (timelines.unit ?? unit);
+    return table.by === this.table.by && table.time === this.table.time && hasDates && hasUnit;
   }
 
   /**
@@ -140,7 +149,7 @@ export class EventStore {
     const other = isDate ? undefined : epochUnit(time);
     const isOtherUnit = unit !== undefined && other !== undefined && other !== unit;
     if (isDate === areDates && !isOtherUnit) return;
-    const kind = areDates ? "dates" : isDate ? "numbers" : `numbers of ${unit} since 1970`;
+    const kind = areDates ? "dates" : unit ? `numbers of ${unit} since 1970` : "numbers";
     throw new DataError({
       what: `the times of events are ${kind}, and this one is not`,
       where: this.table.time,

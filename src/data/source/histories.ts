@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { eventsTable, type TextRules } from "../../features/fitted.js";
-import { epochUnit, ISO_TIME } from "../../features/instant.js";
+import { type EpochUnit, epochUnit, ISO_TIME } from "../../features/instant.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import { NUMBER_TEXT } from "../../features/type-texts.js";
 import { trimmedSql } from "../../features/values.js";
+import { ownValue } from "../../own-value.js";
 import type { EventTableConfig, SourceConfig } from "../data-config.js";
 import { readColumn, scalarWire, wrongType } from "./column-query.js";
 import { type Demand, demandOfEvents, historyColumn, namedTypes } from "./demand.js";
@@ -45,7 +46,13 @@ export async function withHistories(
     await refuseMalformed(duck, events, where);
     const read = [...ofEvents.wants.keys()].filter((name) => demand.wants.has(historyColumn(sequence, name)));
     if (read.length === 0) throw unreadEvents(sequence, where);
-    const history = { sequence, table, columns: read, events: withTextRules(events, table, rules) };
+    const history = {
+      sequence,
+      table,
+      columns: read,
+      events: withTextRules(events, table, rules),
+      unit: ownValue(rules.timeUnits ?? {}, sequence),
+    };
     const tableTypes = { ...source.tableTypes, ...namedTypes(name, events) };
     const typed = read.filter((column) => Object.hasOwn(events.textTypes ?? {}, column));
     const textTypes = typed.map((column) => [historyColumn(sequence, column), events.textTypes![column]]);
@@ -74,12 +81,14 @@ interface History {
   readonly events: Source;
   /** Of the events. */
   readonly columns: readonly string[];
+  /** Of the times of training, where these are numbers that tell it. */
+  readonly unit?: EpochUnit;
 }
 
 async function withHistory(duck: Duck, rows: Source, history: History): Promise<Source> {
   const { sequence, events, columns } = history;
   const numbered = await numberRows(duck, rows, `events.${sequence}`);
-  const { lists, keys } = await buildHistories(duck, numbered, history);
+  const { lists, keys, unit } = await buildHistories(duck, numbered, history);
   const select = `SELECT * FROM ${lists}`;
   const added = await duck.describe(select, events.where);
   const taken = added.find(({ name }) => rows.columns.some((column) => column.name === name));
@@ -89,6 +98,7 @@ async function withHistory(duck: Duck, rows: Source, history: History): Promise<
     ...numbered,
     columns: [...rows.columns, ...added],
     keys: { ...rows.keys, [events.where]: keys },
+    ...(unit && { timeUnits: { ...rows.timeUnits, [sequence]: unit } }),
     cuts: new Map([
       ...(rows.cuts ?? []),
       ...columns.map((name) => [historyColumn(sequence, name), cut] as const),
@@ -108,8 +118,8 @@ const CUT = "@cut";
 async function buildHistories(
   duck: Duck,
   rows: Source,
-  { sequence, table, events, columns }: History,
-): Promise<{ lists: string; keys: HistoryKeys }> {
+  { sequence, table, events, columns, unit: trained }: History,
+): Promise<{ lists: string; keys: HistoryKeys; unit?: EpochUnit }> {
   const { where } = events;
   for (const column of columns) columnType(events, column, where);
   const times = await timesOf(duck, rows, events, table);
@@ -131,12 +141,14 @@ async function buildHistories(
     moments,
     `SELECT ${row}, ${keySql(rows, table)} AS "@key", ${times.ofRows} AS "@time" FROM (${rows.select()})`,
   );
-  if (!times.areDates) await refuseOtherScale(duck, { sorted, moments }, table, where);
+  const unit = times.areDates
+    ? undefined
+    : await commonUnit(duck, { sorted, moments, trained }, table, where);
   const keys = await historyKeys(duck, table.by, { rows: moments, events: sorted }, where);
   await create(spans, spansSql(sorted, moments, table, times));
   await create(lists, listsSql(sorted, moments, spans, names, quoteName(historyColumn(sequence, CUT))));
   for (const made of [sorted, moments, spans]) await duck.run(`DROP TABLE ${made}`, where);
-  return { lists, keys };
+  return { lists, keys, unit };
 }
 
 /**
@@ -230,28 +242,33 @@ async function timesOf(
 const MICROSECONDS = 1e6;
 
 /**
- * Refuses seconds since 1970 on one side and milliseconds on the other: every event would be before, or after, every row.
- * @param tables with the column `@time`
+ * The unit of times that are numbers, `undefined` where none tells it. Seconds since 1970 on one side and milliseconds on the other are
+ * refused: every event would be before, or after, every row. So are milliseconds after a training with seconds, whose window is
+ * another one.
+ * @param tables with the column `@time`, and the unit of training
  */
-async function refuseOtherScale(
+async function commonUnit(
   duck: Duck,
-  { sorted, moments }: { readonly sorted: string; readonly moments: string },
+  { sorted, moments, trained }: { sorted: string; moments: string; trained: EpochUnit | undefined },
   { time }: EventTableConfig,
   where: string,
-): Promise<void> {
+): Promise<EpochUnit | undefined> {
   const unitOf = async (table: string) => {
     const [range] = await duck.rows(`SELECT min("@time"), max("@time") FROM ${table}`, where);
     const [first, last] = range.map((value) => epochUnit(Number(value ?? Number.NaN)));
     return first === last ? first : undefined;
   };
   const [ofEvents, ofRows] = [await unitOf(sorted), await unitOf(moments)];
-  if (ofEvents === undefined || ofRows === undefined || ofEvents === ofRows) return;
+  const found = [trained, ofEvents, ofRows].flatMap((unit) => unit ?? []);
+  if (new Set(found).size <= 1) return found[0];
+  const places = { "in the events": ofEvents, "in the rows": ofRows, "in training": trained };
+  const told = Object.entries(places).flatMap(([place, unit]) => (unit ? [`${unit} ${place}`] : []));
   throw new DataError({
-    what: "the times of events have another unit than those of rows",
+    what: "the times of events, of rows and of training have different units",
     where: `${where}.time`,
-    got: `${time} in ${ofEvents} since 1970 in the events, and in ${ofRows} in the rows`,
-    expected: "one unit in both",
-    next: "Convert one of them in sql, for example with * 1000.",
+    got: `${time} since 1970: ${told.join(", ")}`,
+    expected: "one unit everywhere",
+    next: "Convert the times in sql, for example with * 1000.",
   });
 }
 

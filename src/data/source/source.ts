@@ -49,6 +49,8 @@ export interface Source {
   readonly types?: ColumnTypes;
   /** @see TextRules */
   readonly tableTypes?: TextRules["tableTypes"];
+  /** @see TextRules */
+  readonly timeUnits?: TextRules["timeUnits"];
   /** By column that features read. @see TextRules */
   readonly textTypes?: TextRules["textTypes"];
   /** @see Relation */
