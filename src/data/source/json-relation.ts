@@ -4,6 +4,7 @@ import type { SourceConfig } from "../data-config.js";
 import { NO_TYPE } from "./common-type.js";
 import { type Demand, namedInSql, trainedTypes, type Want } from "./demand.js";
 import { type Duck, OWN_COLUMNS, quoteName, quoteText, type SourceColumn } from "./duckdb.js";
+import { filledEmpties } from "./empty-json.js";
 import { refuseInexactIds } from "./json-digits.js";
 import { withJsonLine } from "./json-lines.js";
 import { jsonForTexts, textsForJson } from "./json-value.js";
@@ -90,9 +91,10 @@ async function conversionsOf(
     const isMixed =
       to === "VARCHAR" && (/^(JSON|DOUBLE)$/.test(type) || isNested(type)) && !isNumeric(want(name));
     const areTexts = isNested(to) && type !== to && hasTextsOf(type, to);
+    const read = filledEmpties(name, type, to) ? type : readType(own, to, isText);
     return {
       name,
-      from: isMixed || areTexts ? jsonForTexts(to) : readType(own, to, isText),
+      from: isMixed || areTexts ? jsonForTexts(to) : read,
       to,
       shown: type,
       want: want(name),

@@ -7,7 +7,7 @@ import { mapLeaves, mapTypes, structFields } from "./nested-types.js";
 /** SQL for values of type JSON, each of which has a type of its own. */
 
 /** An item of a list: no column has this name. */
-const ITEM = '"@item"';
+export const ITEM = '"@item"';
 
 /** The text of a JSON string, the digits of a number. */
 export const jsonText = (value: string) => `(${value} ->> '$')`;
@@ -16,6 +16,9 @@ export const jsonText = (value: string) => `(${value} ->> '$')`;
 export const isJsonText = (value: string) => isA(value, "VARCHAR");
 
 export const isJsonObject = (value: string) => isA(value, "OBJECT");
+
+/** True for a JSON value other than null; NULL for NULL. */
+export const isJsonValue = (value: string) => `json_type(${value}) <> 'NULL'`;
 
 const isA = (value: string, type: string) => `json_type(${value}) = '${type}'`;
 
@@ -70,7 +73,7 @@ export function jsonSqlTexts(value: string, type: string, isId: boolean): string
 }
 
 /** The name of a field, which DuckDB quotes where it has to, as a text. */
-function textOfName(name: string): string {
+export function textOfName(name: string): string {
   return quoteText(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
 }
 

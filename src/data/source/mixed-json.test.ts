@@ -177,3 +177,27 @@ it.each([
     expect(read(requests.columns.get("x"), cells.length)).toEqual(read(column, rows).slice(0, cells.length));
   },
 );
+
+/** A JSON cell of training, and cells in which some of its values are absent. */
+const EMPTIES: readonly [full: string, ...empty: string[]][] = [
+  ["[1, 2]", "[]", "[null]", "null"],
+  ["[[1, 2], [3]]", "[]", "[[]]", "[null]", "[[null], []]", "[[4], []]"],
+  ['{"k": 1, "t": "a"}', "{}", '{"k": null}', '{"k": null, "t": "b"}', '{"t": null, "k": 7}'],
+  ['[{"k": 1.5, "l": [true]}]', "[]", '[{"k": null, "l": []}]', '[{"k": 2.5, "l": [null]}]', "[null]"],
+];
+
+it.each(EMPTIES)("%s, later with values that are absent, alone in a file", async (full, ...empties) => {
+  const sql = "SELECT CAST(c AS VARCHAR) AS x, y FROM source";
+  const lines = [full, ...empties].map((c) => `{"c":${c},"y":1}`);
+  const { fitted, column, rows } = await idsOfColumn(lines, { sql, types: {} }, { ...BAG, kind: "id" });
+  const path = join(folder, "empty-alone.jsonl");
+  for (const [i, line] of lines.entries()) {
+    writeFileSync(path, line);
+    for await (const { columns } of scanSource(sourceSchema.parse({ path, sql }), fitted))
+      if (columns.rows > 0) expect(idsOf(columns.columns.get("x"), 1)).toEqual([idsOf(column, rows)[i]]);
+  }
+  const other = full.replaceAll(/[\d.]+|true/g, '"other"');
+  writeFileSync(path, `{"c":${other},"y":1}`);
+  const scan = scanSource(sourceSchema.parse({ path, sql }), fitted);
+  await expect(scan.next()).rejects.toThrow("does not have the type");
+});

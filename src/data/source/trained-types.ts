@@ -6,6 +6,7 @@ import type { SourceConfig } from "../data-config.js";
 import { changedSql, commonType, NO_TYPE, widenedSql } from "./common-type.js";
 import type { Want } from "./demand.js";
 import { type Duck, quoteName, quoteText } from "./duckdb.js";
+import { filledEmpties } from "./empty-json.js";
 import { jsonSqlTexts, textsForJson } from "./json-value.js";
 import { FILE_COLUMN } from "./relation.js";
 import { familyOf, sharedType } from "./shared-type.js";
@@ -73,9 +74,17 @@ function converted(conversion: Conversion): Converted {
   if (textsForJson(from) === to) return { sql: jsonSqlTexts(column, from, conversion.want === "text") };
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
+  const filled = filledEmpties(column, from, to);
+  if (!filled) return nestedAs(column, from, to);
+  const { sql, misfit = "false" } = nestedAs(filled.sql, filled.type, to);
+  return { sql, misfit: `${filled.hasValue} OR ${misfit}` };
+}
+
+function nestedAs(value: string, from: string, to: string): Converted {
+  if (from === to) return { sql: value };
   const shared = sharedType(from, to);
-  if (shared === undefined) return { sql: `CAST(NULL AS ${to})`, misfit: `${column} IS NOT NULL` };
-  return sharedAs(shared === from ? column : `CAST(${column} AS ${shared})`, shared, to);
+  if (shared === undefined) return { sql: `CAST(NULL AS ${to})`, misfit: `${value} IS NOT NULL` };
+  return sharedAs(shared === from ? value : `CAST(${value} AS ${shared})`, shared, to);
 }
 
 /** Features of numbers read truth values as numbers. */
