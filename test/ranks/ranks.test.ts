@@ -1,7 +1,10 @@
-import { hostname } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { loadAddon } from "../../src/native/addon.js";
 import { isAlive, LAUNCHERS, rankJob } from "./job.js";
+import { TwoHosts } from "./network.js";
 
 /*
  * Ranks as processes, with the MPI libraries of this machine. Each fault happens to rank 1 of two, and a silent rank is lost
@@ -55,6 +58,28 @@ describe.skipIf(!loadAddon().addon).each(LAUNCHERS)(
         if (signal !== "SIGKILL")
           expect(ended.out).toContain(`rank ${rank} (host ${hostname()}, pid ${pids[rank]})`);
         await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 1000 * MOST_SECONDS - ended.ms);
+      }
+    });
+
+    it.for(RANKS)("all end after the cable of rank %i was cut", async (rank, { skip }) => {
+      const folder = mkdtempSync(join(tmpdir(), "pairloom-hosts-"));
+      const hosts = new TwoHosts(`pl${process.pid % 10_000}${name[0]}${rank}`, folder);
+      try {
+        if (!hosts.up()) skip("network namespaces cannot be made here");
+        for (let i = 0; i < Math.max(1, REPEATS); i++) {
+          await vi.waitFor(() => expect(hosts.areConnected()).toBe(true), 5000);
+          const job = rankJob(hosts.launcher(command), 2, ["wait"], { ...PATIENCE, UCX_TLS: "tcp,self" });
+          const pids: number[] = JSON.parse((await job.says(/\{"pids".*\}/))[0]).pids;
+          hosts.cut(rank);
+          await job.says(/rank 1 \(host \S+, pid \d+\) has not been heard of for/);
+          await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 1000 * MOST_SECONDS);
+          // Open MPI's waits for the other host, which it does not reach.
+          job.stop();
+          hosts.connect(rank);
+        }
+      } finally {
+        hosts.down();
+        rmSync(folder, { recursive: true });
       }
     });
   },

@@ -1,0 +1,75 @@
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Two hosts that share one cable: network namespaces of this machine, in which a launcher starts one rank each. */
+export class TwoHosts {
+  private readonly names: readonly string[];
+
+  /** @param name of up to 13 characters, and of no other hosts; `folder` is for a program that stands for `ssh` */
+  constructor(
+    name: string,
+    private readonly folder: string,
+  ) {
+    this.names = [0, 1].map((host) => `${name}-${host}`);
+  }
+
+  /** Adds them. False where this process may not, or there is no program for it. */
+  up(): boolean {
+    const [first, second] = this.names;
+    const added = this.names.every((name) => ip("netns", "add", name));
+    if (!added || !ip("link", "add", first, "netns", first, "type", "veth", "peer", second, "netns", second))
+      return false;
+    for (const [host, name] of this.names.entries()) {
+      ip("-n", name, "addr", "add", `${addressOf(host)}/24`, "dev", name);
+      ip("-n", name, "link", "set", "lo", "up");
+      this.connect(host);
+    }
+    writeFileSync(this.agent, AGENT.replaceAll("NAME", first.slice(0, -1)), { mode: 0o755 });
+    return true;
+  }
+
+  /** A launcher as it is called on the first host, with the options that name both. */
+  launcher([program, ...options]: readonly string[]): string[] {
+    const hosts = [0, 1].map(addressOf).join();
+    const start = ["ip", "netns", "exec", this.names[0], program, ...options];
+    return program.includes("mpich")
+      ? [...start, "-launcher", "ssh", "-launcher-exec", this.agent, "-hosts", hosts]
+      : [...start, "--host", hosts, "--mca", "plm_rsh_agent", this.agent];
+  }
+
+  /** True once both hosts have found the cable. */
+  areConnected(): boolean {
+    return this.names.every((name) =>
+      / UP /.test(String(spawnSync("ip", ["-n", name, "-br", "link", "show", name]).stdout)),
+    );
+  }
+
+  /** Pulls the cable out of a host. */
+  cut(host: number): void {
+    ip("-n", this.names[host], "link", "set", this.names[host], "down");
+  }
+
+  connect(host: number): void {
+    ip("-n", this.names[host], "link", "set", this.names[host], "up");
+  }
+
+  down(): void {
+    for (const name of this.names) ip("netns", "del", name);
+  }
+
+  private get agent(): string {
+    return join(this.folder, "agent");
+  }
+}
+
+const ip = (...args: string[]) => spawnSync("ip", args).status === 0;
+
+const addressOf = (host: number) => `10.77.0.${host + 1}`;
+
+/** Runs a command on the host of an address, under a host name of its own. */
+const AGENT = `#!/bin/sh
+while [ "\${1#-}" != "$1" ]; do shift; done
+host=NAME$((\${1##*.} - 1)); shift
+exec ip netns exec $host unshare --uts sh -c "hostname $host; $*"
+`;
