@@ -1,6 +1,6 @@
 /**
  * Rows whose numbers are integers of a few bits. A row is a list of words of 32 bits: `scale` and `offset`, both fp32, then D
- * integers q, and stands for the numbers `offset + scale q`. With 8 bits, byte d has integer d. With 4 bits, byte b has
+ * integers q, then zeros. It stands for the numbers `offset + scale q`. With 8 bits, byte d has integer d. With 4 bits, byte b has
  * integer b in its low half and integer ceil(D / 2) + b in its high half.
  */
 export type QuantizedBits = 8 | 4;
@@ -14,8 +14,21 @@ export interface QuantizedAttrs {
 /** Words before the integers of a row. */
 export const ROW_HEAD = 2;
 
-/** Words of a row. */
-export const wordsOf = ({ bits, dim }: QuantizedAttrs): number => ROW_HEAD + Math.ceil((dim * bits) / 32);
+/** Words of a cache line of 64 bytes. */
+const LINE = 16;
+
+/** Words of a row: a row is in no more cache lines than its numbers are in fp32, if need be with words that are 0 at its end. */
+export function wordsOf({ bits, dim }: QuantizedAttrs): number {
+  let words = ROW_HEAD + Math.ceil((dim * bits) / 32);
+  while (words < dim && linesOf(words) > linesOf(dim)) words++;
+  return words;
+}
+
+/** In how many cache lines a row is on average, where rows follow one another from the begin of a line. */
+function linesOf(words: number): number {
+  const step = Math.min(LINE, words & -words); // all multiples of it are places of rows in their line
+  return 1 + (words - step) / LINE;
+}
 
 /**
  * Quantizes rows of numbers [rows, dim] to words [rows, words]: the integers of a row are equally spaced from its smallest to

@@ -35,8 +35,8 @@ TierSpec read_spec(std::string directory, Settings s) {
 StoredRows::Column read_column(std::shared_ptr<ParameterStore> store, Settings& s) {
   StoredRows::Column column{std::move(store), positive(s.number(), "width"), read_fill(s), {}};
   read_draws(s, column.init);
-  Quantized& as = column.as = {s.count(), s.count()};
-  const bool is_sound = (as.bits == 4 || as.bits == 8) && as.bytes() == 4 * column.width && column.store->dtype() == DType::kFp32;
+  Quantized& as = column.as = {s.count(), s.count(), column.width};
+  const bool is_sound = (as.bits == 4 || as.bits == 8) && as.fits() && column.store->dtype() == DType::kFp32;
   if (as.bits != 0 && !is_sound) refuse_settings("quantized rows of " + std::to_string(column.width) + " words");
   return column;
 }

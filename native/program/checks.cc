@@ -104,12 +104,12 @@ const char* check_same_dtype(const Program& p, const Instruction& i) {
   return fit ? nullptr : "an output of the first operand's dtype and size";
 }
 
-// Two words, then the integers of a row.
+// Two words, then the integers of a row, then what is left of it.
 const char* check_quantized(const Program&, const Instruction& i) {
   const double bits = i.attributes[0];
   if (bits != 8 && bits != 4) return "integers of 8 or 4 bits";
   const uint64_t words = (i.operands[2].size() * uint64_t(bits) + 31) / 32;
-  return i.operands[0].dims[1] == 2 + words ? nullptr : "rows of two words and the integers of the output's numbers";
+  return i.operands[0].dims[1] >= 2 + words ? nullptr : "rows that hold two words and the integers of the output's numbers";
 }
 
 const char* check_sessions(const Program& p, const Instruction& i) {

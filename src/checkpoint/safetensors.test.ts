@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError } from "../errors.js";
 import { DiskError } from "./disk.js";
-import { bytesOf } from "./dtypes.js";
+import { bytesOf, DTYPE_BYTES } from "./dtypes.js";
+import { encodeHeader, layOut } from "./safetensors-header.js";
 import { SafetensorsFile } from "./safetensors-reader.js";
 import { type ReadElements, type TensorSource, writeSafetensors } from "./safetensors-writer.js";
 
@@ -46,16 +47,16 @@ describe("writeSafetensors", () => {
       ]),
     );
     const json =
-      '{"id":{"dtype":"I64","shape":[],"data_offsets":[0,8]},' +
-      '"a":{"dtype":"I32","shape":[1],"data_offsets":[8,12]},' +
-      '"b":{"dtype":"F32","shape":[2,1],"data_offsets":[12,20]}}';
-    const padded = json.padEnd(Math.ceil(json.length / 8) * 8);
+      '{"b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},' +
+      '"id":{"dtype":"I64","shape":[],"data_offsets":[8,16]},' +
+      '"a":{"dtype":"I32","shape":[1],"data_offsets":[16,20]}}';
+    const padded = json.padEnd(Math.ceil((8 + json.length) / 64) * 64 - 8);
     const expected = Buffer.concat([
       Buffer.of(padded.length, 0, 0, 0, 0, 0, 0, 0),
       Buffer.from(padded),
+      Buffer.of(0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0), // 1, -2
       Buffer.of(0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), // -3
       Buffer.of(7, 0, 0, 0),
-      Buffer.of(0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0), // 1, -2
     ]);
     expect(await readFile(path)).toEqual(expected);
     expect(written).toEqual({
@@ -63,6 +64,26 @@ describe("writeSafetensors", () => {
       sha256: createHash("sha256").update(expected).digest("hex"),
       ranges: expect.any(Map),
     });
+  });
+
+  it("begins rows with a cache line, and elements with their size", () => {
+    const dtypes = ["F32", "F16", "I64", "U8"] as const;
+    const tensors = fc.array(fc.tuple(fc.constantFrom(...dtypes), fc.nat(5), fc.nat(40)), { maxLength: 9 });
+    fc.assert(
+      fc.property(tensors, (list) => {
+        const map = new Map(
+          list.map(([dtype, rows, dim], i) => [`t${i}`, { dtype, shape: [rows, dim] }] as const),
+        );
+        const header = encodeHeader({ tensors: layOut(map), metadata: {} });
+        for (const { dtype, shape, begin, end } of layOut(map).values()) {
+          const place = header.length + begin;
+          const rowBytes = shape[1] * DTYPE_BYTES[dtype];
+          expect(place % DTYPE_BYTES[dtype]).toBe(0);
+          if ([8, 16, 32, 64, 128].includes(rowBytes)) expect(place % Math.min(64, rowBytes)).toBe(0);
+          expect(end - begin).toBe(shape[0] * rowBytes);
+        }
+      }),
+    );
   });
 
   it("writes what a function reads as it writes an array, also where several threads hash", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Node } from "../graph/op.js";
-import { quantizeRows } from "../quantized-rows.js";
+import { quantizeRows, wordsOf } from "../quantized-rows.js";
 import { quantizedEmbedding } from "./quantized-embedding.js";
 
 const number = fc.float({ min: -1000, max: 1000, noNaN: true });
@@ -45,4 +45,21 @@ it("the largest of a row takes the largest integer, in either half of a byte", (
   const words = quantizeRows(Float32Array.of(0, 15, 3, 7, 1), { bits: 4, dim: 5 });
   expect([...words.subarray(0, 2)]).toEqual([1, 0]);
   expect([...new Uint8Array(words.buffer, 8)]).toEqual([0x70, 0x1f, 0x03, 0]);
+});
+
+it("rows are in as few cache lines as in fp32, and take no more words than that needs", () => {
+  /** The cache lines of 16 rows that follow one another. */
+  const linesOf = (words: number) => {
+    const lines = (row: number) =>
+      Math.floor((row * words + words - 1) / 16) - Math.floor((row * words) / 16) + 1;
+    return Array.from({ length: 16 }, (_, row) => lines(row)).reduce((a, b) => a + b);
+  };
+  for (const bits of [8, 4] as const)
+    for (let dim = 4; dim <= 130; dim++) {
+      const [words, least] = [wordsOf({ bits, dim }), 2 + Math.ceil((dim * bits) / 32)];
+      if (words < dim) expect(linesOf(words)).toBeLessThanOrEqual(linesOf(dim));
+      for (let fewer = least; fewer < words; fewer++) expect(linesOf(fewer)).toBeGreaterThan(linesOf(dim));
+    }
+  expect(wordsOf({ bits: 8, dim: 16 })).toBe(8);
+  expect(wordsOf({ bits: 8, dim: 20 })).toBe(7);
 });

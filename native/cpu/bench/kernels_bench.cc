@@ -137,6 +137,14 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
          });
 }
 
+// As bundles have them (src/quantized-rows.ts): a row is in no more cache lines than in fp32.
+uint32_t quantized_words(uint32_t dim, uint32_t bits) {
+  const auto lines = [](uint32_t words) { return 16 + words - std::min(16u, words & -words); };
+  uint32_t words = 2 + (dim * bits + 31) / 32;
+  while (words < dim && lines(words) > lines(dim)) ++words;
+  return words;
+}
+
 // Random rows of tables with as many rows, as numbers and as integers of 8 and 4 bits.
 void bench_quantized(const KernelTable& t, uint32_t dim) {
   constexpr uint32_t kEntries = 4'000'000, kBatch = 256, kLookups = 1 << 20;
@@ -154,7 +162,7 @@ void bench_quantized(const KernelTable& t, uint32_t dim) {
     t.embedding({table, TableFormat::kFp32}, dim, batch, 1, {y.data(), dim}, kBatch);
   });
   for (const uint32_t bits : {8u, 4u}) {
-    const uint32_t words = 2 + (dim * bits / 8 + 3) / 4;
+    const uint32_t words = quantized_words(dim, bits);
     run("embedding int" + std::to_string(bits), words, [&](const float* table, ConstIds batch) {
       t.quantized_embedding(table, {words, dim, bits}, batch, 1, {y.data(), dim}, kBatch);
     });

@@ -10,7 +10,7 @@ void quantize_row(const float* numbers, const Quantized& as, char* to) {
   const auto [low, high] = std::minmax_element(numbers, numbers + as.dim);
   const double levels = double((1 << as.bits) - 1);
   const float head[] = {float((double(*high) - double(*low)) / levels), *low};
-  std::memset(to, 0, as.bytes());
+  std::memset(to, 0, as.words * sizeof(uint32_t));
   std::memcpy(to, head, sizeof head);
   if (head[0] == 0) return;
   auto* const bytes = reinterpret_cast<uint8_t*>(to + sizeof head);
