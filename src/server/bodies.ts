@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { FastifyInstance } from "fastify";
 import { DataError } from "../errors.js";
 import type { Rows } from "../serve/cells.js";
@@ -12,11 +13,11 @@ type Row = Readonly<Record<string, unknown>>;
 export function addBodyParsers(app: FastifyInstance, mostRows: number): void {
   app.removeContentTypeParser(["text/plain", "application/json"]);
   // Without the search for __proto__ that Fastify's own parser begins with: no member of a body is copied by its name.
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, text, done) => {
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, bytes, done) => {
     try {
-      done(null, JSON.parse(text as string));
+      done(null, parseJson(bytes as Buffer));
     } catch (error) {
-      done(notJson(error as SyntaxError));
+      done(notJson((error as Error).message));
     }
   });
   app.addContentTypeParser(ARROW, { parseAs: "buffer" }, (_request, bytes, done) => {
@@ -28,11 +29,17 @@ export function addBodyParsers(app: FastifyInstance, mostRows: number): void {
   });
 }
 
-function notJson({ message }: SyntaxError): RequestError {
+/** Other bytes than those of UTF-8 would become U+FFFD, so that several ids are one. */
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new SyntaxError("bytes that are not UTF-8");
+  return JSON.parse(bytes.toString());
+}
+
+function notJson(got: string): RequestError {
   return new RequestError(400, {
     what: "the body is not JSON",
     where: "the body",
-    got: message,
+    got,
     next: "See /docs for the requests that the server takes.",
   });
 }

@@ -1,9 +1,8 @@
 import type { FittedFeature, FittedFeatures } from "../features/fitted.js";
 import type { Input } from "../features/inputs.js";
 
-/** A column that a feature reads: itself, as one of several of a cross, or as an input of its computed value. */
+/** A feature that reads a column: itself, as one of several of a cross, or as an input of its computed value. */
 export interface ReadColumn {
-  readonly column: string;
   readonly feature: FittedFeature;
   /** Of several columns, which one. */
   readonly place: number;
@@ -11,13 +10,17 @@ export interface ReadColumn {
   readonly as?: Input["as"];
 }
 
-/** The columns that the features read, one after the other; a column is there for each feature that reads it. */
-export function readColumns({ features }: FittedFeatures): ReadColumn[] {
-  return features.flatMap((feature): ReadColumn[] => {
+/** Who reads each column, in the order of the features. */
+export function readColumns({ features }: FittedFeatures): Map<string, ReadColumn[]> {
+  const readers = new Map<string, ReadColumn[]>();
+  const add = (column: string, read: ReadColumn) =>
+    readers.set(column, [...(readers.get(column) ?? []), read]);
+  for (const feature of features) {
     const { columns, derivation } = feature.reading;
-    if (!derivation) return columns.map((column, place) => ({ column, feature, place }));
-    return derivation.inputs.flatMap((input, place) =>
-      "column" in input ? [{ column: input.column, feature, place, as: input.as }] : [],
-    );
-  });
+    if (!derivation) columns.forEach((column, place) => void add(column, { feature, place }));
+    derivation?.inputs.forEach((input, place) => {
+      if ("column" in input) add(input.column, { feature, place, as: input.as });
+    });
+  }
+  return readers;
 }

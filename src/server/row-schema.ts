@@ -7,10 +7,11 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** The values of each column that the features read, as JSON Schema. */
 export function columnSchemas(fitted: FittedFeatures): Map<string, JsonSchema> {
-  const schemas = new Map<string, JsonSchema[]>();
-  for (const read of readColumns(fitted))
-    schemas.set(read.column, [...(schemas.get(read.column) ?? []), schemaOf(read, fitted)]);
-  return new Map([...schemas].map(([column, all]) => [column, all.length === 1 ? all[0] : { allOf: all }]));
+  const schemas = [...readColumns(fitted)].map(([column, readers]): [string, JsonSchema] => {
+    const all = readers.map((read) => schemaOf(read, fitted));
+    return [column, all.length === 1 ? all[0] : { allOf: all }];
+  });
+  return new Map(schemas);
 }
 
 /** The columns that rows must have: in place of histories that a store gives, whose they are and until when. */
@@ -40,8 +41,9 @@ function valueSchema(feature: FittedFeature, vocabularies: FittedFeatures["vocab
   if (feature.kind === "id") return id;
   if (feature.reading.weighted)
     return { description: "a map from ids to weights, or a list of { key, value }" };
-  const types = feature.missing === "refuse" ? ["array"] : ["array", "null"];
-  if (feature.sequence?.number) return { type: types, items: { type: ["number", "null"] } };
+  // A single value is a list with one element, and a text may have several.
+  const types = ["array", "string", "integer", ...(feature.missing === "refuse" ? [] : ["null"])];
+  if (feature.sequence?.number) return { type: [...types, "number"], items: { type: ["number", "null"] } };
   return { type: types, items: { ...id, type: ["string", "integer"] } };
 }
 
@@ -62,7 +64,6 @@ function idSchema(
     feature.kind === "id" && feature.missingRow === null ? types : [...types, "null"];
   if (mapping.kind === "integer" && mapping.outOfRangeRow === null)
     return { type: orNull("integer"), minimum: 0, maximum: mapping.size - 1 };
-  if (mapping.kind === "key") return { type: orNull("integer") };
   if (mapping.kind === "integer" || mapping.kind === "boundaries") return { type: orNull("number") };
   if (mapping.kind !== "vocabulary" || mapping.unknownRow !== null)
     return { type: orNull("string", "integer") };

@@ -149,7 +149,7 @@ const ENCODERS: Readonly<Record<string, MapEncoder>> = {
 };
 
 function encoderOf(encoder: Section, groups: ReadonlyMap<string, SequenceGroup>): Encoder {
-  const kind = encoder.oneOf(Object.keys(ENCODERS)) ?? encoder.missing("din_encoder");
+  const kind = encoder.oneOf(Object.keys(ENCODERS)) ?? encoder.neededOf("seq_module");
   const settings = encoder.section(kind)!;
   settings.ignore(["name"], "names nothing in Pairloom");
   if (kind !== "multi_window_din_encoder")

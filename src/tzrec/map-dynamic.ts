@@ -44,7 +44,7 @@ export function zeroCollisionRows(feature: Section): DynamicRows {
       "threshold_filtering_func",
       "Remove it, and set dynamic.admit in the config that the import writes.",
     );
-  const evict = section.which("eviction_policy") ?? section.missing("lfu");
+  const evict = section.neededOf("eviction_policy");
   if (evict === "distance_lfu")
     throw section.unsupported("distance_lfu", "Use lfu or lru; the nearest here is evict: lfuDecay.");
   // An older last use has a lower score for every exponent.

@@ -95,7 +95,7 @@ interface Mapped {
 }
 
 function featuresOf(section: Section, columns: Columns): Mapped[] {
-  const kind = section.names[0] ?? section.missing("id_feature");
+  const kind = section.names[0] ?? section.neededOf("feature");
   const feature = section.section(kind)!;
   if (kind === "sequence_feature") return columnsOfSequence(feature, columns);
   const [, entries] = /^sequence_(\w+)$/.exec(kind) ?? [];
@@ -114,7 +114,7 @@ function featuresOf(section: Section, columns: Columns): Mapped[] {
 function columnsOfSequence(section: Section, columns: Columns): Mapped[] {
   const sequence = sequenceOf(section);
   return section.sections("features").map((each) => {
-    const kind = each.names[0] ?? each.missing("id_feature");
+    const kind = each.names[0] ?? each.neededOf("feature");
     const feature = each.section(kind)!;
     return { feature: mapSequence(feature, kind, columns, sequence), section: feature };
   });

@@ -21,7 +21,7 @@ export interface IdRows {
   readonly sameRows: boolean;
 }
 
-const MAPPINGS = [
+const MAPPINGS: readonly [string, ...string[]] = [
   "hash_bucket_size",
   "num_buckets",
   "vocab_list",
@@ -37,7 +37,7 @@ export const hasMapping = (section: Section): boolean => MAPPINGS.some((name) =>
 /** @throws ImportError */
 export function idRows(section: Section): IdRows {
   section.ignore(["fg_value_type"], "concerns the feature generator");
-  const name = section.oneOf(MAPPINGS) ?? section.missing("hash_bucket_size");
+  const name = section.oneOf(MAPPINGS) ?? section.missing(...MAPPINGS);
   switch (name) {
     case "hash_bucket_size": {
       const hash = section.number(name)!;

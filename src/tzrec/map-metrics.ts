@@ -31,8 +31,7 @@ export function mapMetrics(
 
 /** The feature of a metric within groups. */
 function groupedBy(metric: Section, ids: IdFeatures): string[] {
-  const name = metric.which("metric");
-  if (name === undefined) throw metric.missing("auc");
+  const name = metric.neededOf("metric");
   const settings = metric.section(name)!;
   if (name === "grouped_auc") return [ids.named(settings, "grouping_key")];
   if (!MEASURED.includes(name))

@@ -28,7 +28,7 @@ export function mapModel(
   batchSize: number,
 ): ImportedModel {
   const model = root.required("model_config");
-  const name = model.oneOf(SUPPORTED_MODELS) ?? model.missing("dlrm");
+  const name = model.oneOf(SUPPORTED_MODELS) ?? model.neededOf("model");
   model.onlyDefault("use_pareto_loss_weight", false, "Remove it: Pairloom has one loss.");
   model.ignore(["kernel"], "concerns hardware");
   const groups = new Groups(model, features, batchSize);

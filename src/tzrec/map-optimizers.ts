@@ -54,7 +54,7 @@ const fading = (settings: Section, decay: string) => ({
  * @throws ImportError
  */
 export function denseOptimizer(section: Section, schedule = section): MappedDense {
-  const name = section.which("optimizer") ?? section.missing("adam_optimizer");
+  const name = section.neededOf("optimizer");
   const settings = section.section(name)!;
   settings.onlyDefault("amsgrad", false, "Remove it: Pairloom has no AMSGrad.");
   settings.ignore(["fused"], "concerns hardware");
@@ -129,7 +129,7 @@ export interface MappedEmbedding {
 
 /** `sparse_optimizer`. @throws ImportError */
 export function embeddingOptimizer(section: Section): MappedEmbedding {
-  const name = section.which("optimizer") ?? section.missing("adagrad_optimizer");
+  const name = section.neededOf("optimizer");
   const settings = section.section(name)!;
   const optimizer = EMBEDDING[name](settings, learningRate(section, settings));
   const l2 = name === "rowwise_adagrad_optimizer" ? rowWiseL2(settings) : {};

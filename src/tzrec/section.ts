@@ -156,8 +156,17 @@ export class Section {
 
   /** The setting that is set among those of a `oneof` in the schema, the first of them if several are. */
   which(choice: string): string | undefined {
-    const members = this.message.desc.oneofs.find(({ name }) => name === choice)!.fields;
-    return members.find((field) => this.isSet(field))?.name;
+    return this.choices(choice).find((field) => this.isSet(field))?.name;
+  }
+
+  /** {@link which}. @throws ImportError if none is set */
+  neededOf(choice: string): string {
+    const [first, ...others] = this.choices(choice).map(({ name }) => name);
+    return this.which(choice) ?? this.missing(first, ...others);
+  }
+
+  private choices(choice: string): readonly DescField[] {
+    return this.message.desc.oneofs.find(({ name }) => name === choice)!.fields;
   }
 
   /** The name of the setting that is set; `undefined` if none is. @throws ImportError for more than one */
@@ -207,11 +216,15 @@ export class Section {
     });
   }
 
-  missing(name: string): never {
+  /** @throws ImportError for a setting that is not set, or for several of which one has to be */
+  missing(name: string, ...others: readonly string[]): never {
+    const isOne = others.length === 0;
     throw new ImportError({
-      what: `${this.pathOf(name)} is missing`,
+      what: isOne
+        ? `${this.pathOf(name)} is missing`
+        : `${this.path} needs one of ${[name, ...others].join(", ")}`,
       where: this.notes.at(this.key),
-      next: "Set it; TorchEasyRec needs it too.",
+      next: `Set ${isOne ? "it" : "one of them"}; TorchEasyRec needs it too.`,
     });
   }
 
