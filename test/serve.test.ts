@@ -125,6 +125,13 @@ it("a server whose last process has ended by itself ends, too", async () => {
   expect(await once(child, "exit")).toEqual([1, null]);
 });
 
+it("a server whose processes cannot open the model ends", async () => {
+  const empty = mkdtempSync(join(folder, "empty-"));
+  await expect(start(empty, "--workers", "2")).rejects.toThrow(
+    /not a run directory[\s\S]*a worker has ended before it could serve/,
+  );
+});
+
 it("processes get new events together, after those of a file", async () => {
   const path = join(folder, "events");
   const events = { clicks: { path: "gone.csv", by: "user", time: "at" } };

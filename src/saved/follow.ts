@@ -44,10 +44,8 @@ export type OpenVersion<V> = (newest: Checkpoint, before?: OpenedVersion<V>) => 
 export class FollowedVersions<V> {
   private readonly closed = new AbortController();
   private looking?: Promise<void>;
-  /** Directories that cannot be used. A version appears with all its files, so they stay so. */
-  private readonly refused = new Set<string>();
-  /** Those of changes whose base has not appeared yet. */
-  private readonly early = new Set<string>();
+  /** Why directories cannot be used. A version appears with all its files, so they stay so, except changes whose base is yet to appear. */
+  private readonly refused = new Map<string, { readonly reason: string; readonly isEarly: boolean }>();
 
   /**
    * Opens the newest version, and begins to look for newer ones.
@@ -86,6 +84,12 @@ export class FollowedVersions<V> {
     return this.version !== before;
   }
 
+  /** Why the newest version of the directory cannot be used, if an older one is in use. */
+  async refusal(): Promise<string | undefined> {
+    const [newest] = (await checkpointDirs(this.path)).slice(-1);
+    return newest !== undefined && this.isNewer(newest) ? this.refused.get(newest)?.reason : undefined;
+  }
+
   /** Looks no further. */
   async close(): Promise<void> {
     this.closed.abort();
@@ -116,7 +120,11 @@ export class FollowedVersions<V> {
   }
 
   private mayOpen(dir: string): boolean {
-    return stepOfName(basename(dir))! > this.version.checkpoint.manifest.step && !this.refused.has(dir);
+    return this.isNewer(dir) && this.refused.get(dir)?.isEarly !== false;
+  }
+
+  private isNewer(dir: string): boolean {
+    return stepOfName(basename(dir))! > this.version.checkpoint.manifest.step;
   }
 
   /** False if the version is damaged, or is no longer there. */
@@ -128,9 +136,10 @@ export class FollowedVersions<V> {
     } catch (error) {
       if (!(await exists(dir))) return false;
       if (!isDamage(error)) throw error;
-      const set = error instanceof AbsentBaseError ? this.early : this.refused;
-      if (!set.has(dir)) this.options.warn?.(`${messageOf(error)}\nGoing on with ${before.name}.`);
-      set.add(dir);
+      const refused = { reason: messageOf(error), isEarly: error instanceof AbsentBaseError };
+      if (this.refused.get(dir)?.isEarly !== refused.isEarly)
+        this.options.warn?.(`${refused.reason}\nGoing on with ${before.name}.`);
+      this.refused.set(dir, refused);
       return false;
     }
   }

@@ -147,6 +147,26 @@ describe("newer versions", () => {
   });
 });
 
+describe("a damaged version beside a sound one", () => {
+  it.each([false, true])("is told to those who reload; followed: %s", async (follow) => {
+    const path = join(folder, `beside-${follow}`);
+    await saveUntrained(path, 1);
+    const url = await serve([{ name: "main", path, choice: "latest" }], { follow });
+    await saveUntrained(path, 2);
+    const reload = async () => {
+      const answer = await post(`${url}/v1/reload`, {});
+      return [answer.status, await answer.text()];
+    };
+    expect(await reload()).toEqual([200, expect.stringContaining("step-00000002")]);
+    await saveUntrained(path, 3);
+    truncateSync(join(path, "checkpoints", "step-00000003", "model.safetensors"), 100);
+    const reason = /step-00000002 serves on[\s\S]*step-00000003[\s\S]*model\.safetensors/;
+    for (let i = 0; i < 2; i++) expect(await reload()).toEqual([409, expect.stringMatching(reason)]);
+    await saveUntrained(path, 4);
+    expect(await reload()).toEqual([200, expect.stringContaining("step-00000004")]);
+  });
+});
+
 describe("several models", () => {
   it("share requests as they are told, and answer those that name them", async () => {
     const other = join(folder, "other");

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../checkpoint/index.js";
+import { CheckpointError } from "../errors.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
 import { FollowedVersions } from "../saved/follow.js";
 import { carriedHistories, type ReadEvents } from "../serve/histories.js";
@@ -52,19 +53,31 @@ async function followed(source: ModelSource, { opening, warn }: ModelOptions): P
     get current() {
       return versions.current;
     },
-    reload: async () => void (await versions.refresh()),
+    reload: async () => {
+      const reason = (await versions.refresh()) ? undefined : await versions.refusal();
+      if (reason !== undefined) throw unusable(source, reason);
+    },
     close: () => versions.close(),
   };
 }
 
 async function reloadable(source: ModelSource, { opening, warn }: ModelOptions): Promise<ServedModel> {
   const histories = carriedHistories(source.events);
-  const open = () =>
+  const open = (tell: (message: string) => void) =>
     withCheckpoint(
-      () => findCheckpoint(source.path, source.choice, warn),
+      () => findCheckpoint(source.path, source.choice, tell),
       (checkpoint) => openVersion(checkpoint, opening, histories),
     );
-  let current = await open();
+  let current = await open(warn);
+  const openNext = async () => {
+    let reason: string | undefined;
+    const version = await open((message) => {
+      reason ??= message;
+      warn(message);
+    });
+    if (reason !== undefined && version.name === current.name) throw unusable(source, reason);
+    current = version;
+  };
   // One after another: a version that takes long to open must not replace a newer one.
   let reloading = Promise.resolve();
   return {
@@ -73,12 +86,19 @@ async function reloadable(source: ModelSource, { opening, warn }: ModelOptions):
       return current;
     },
     reload: () => {
-      const next = reloading.then(open).then((version) => {
-        current = version;
-      });
+      const next = reloading.then(openNext);
       reloading = next.catch(() => undefined);
       return next;
     },
     close: async () => undefined,
   };
+}
+
+/** The version that is in use is not the one that was asked for. */
+function unusable({ path }: ModelSource, reason: string): CheckpointError {
+  return new CheckpointError({
+    what: "a version cannot be used",
+    where: path,
+    got: reason.replace(/\s+/g, " "),
+  });
 }

@@ -14,19 +14,32 @@ export const serve = command("serve", serveOptions, async (args, rawArgs) => {
   const settings = serverSettings(args);
   if (workers > 1 && cluster.isPrimary) return serveByWorkers(workers, settings);
   const { backend, threads } = scoringOf({ backend: args.backend, threads: args.threads ?? "1" });
-  const models = await ServedModels.open(modelSources(args, rawArgs), {
-    opening: { backend, maxBatch: MAX_BATCH, threads, importModules: args["import-modules"] },
-    follow: args.follow ?? false,
-    warn: console.error,
-  });
-  // The first process tells workers when to stop, and signals for all processes reach them, too.
+  const open = () =>
+    ServedModels.open(modelSources(args, rawArgs), {
+      opening: { backend, maxBatch: MAX_BATCH, threads, importModules: args["import-modules"] },
+      follow: args.follow ?? false,
+      warn: console.error,
+    });
+  if (cluster.isWorker) return serveAsWorker(open, settings);
+  const server = new ModelServer(await open(), settings);
   const stopped = stopSignal();
-  if (cluster.isWorker) return new ModelServer(models, settings, workerFleet).serve();
-  const server = new ModelServer(models, settings);
   sayWhere(await server.listen());
   await stopped;
   await server.stop();
 });
+
+async function serveAsWorker(open: () => Promise<ServedModels>, settings: ServerSettings): Promise<void> {
+  try {
+    const models = await open();
+    // The first process tells workers when to stop, and signals for all processes reach them, too.
+    void stopSignal();
+    await new ModelServer(models, settings, workerFleet).serve();
+  } catch (error) {
+    // Its channel to the first process would keep it alive, and that one waits for its end.
+    cluster.worker!.disconnect();
+    throw error;
+  }
+}
 
 async function serveByWorkers(count: number, settings: ServerSettings): Promise<void> {
   const workers = new Workers(settings, (code, isReplaced) => {
@@ -35,8 +48,10 @@ async function serveByWorkers(count: number, settings: ServerSettings): Promise<
     );
     process.exitCode = EXIT.user;
   });
+  // A signal before all serve ends this process at once, and workers without it end.
+  const url = await workers.start(count);
   const stopped = stopSignal();
-  sayWhere(await workers.start(count), ` with ${count} processes`);
+  sayWhere(url, ` with ${count} processes`);
   await Promise.race([stopped, workers.lost]);
   await workers.stop();
 }
