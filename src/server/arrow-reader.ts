@@ -15,7 +15,7 @@ export interface ArrowRows {
 export class ArrowError extends SyntaxError {}
 
 const [SCHEMA, DICTIONARIES, BATCH] = [1, 2, 3];
-const [INT, FLOAT, UTF8, BOOL, LIST] = [2, 3, 5, 6, 12];
+const [INT, FLOAT, UTF8, BOOL, LIST, LARGE_UTF8, LARGE_LIST] = [2, 3, 5, 6, 12, 20, 21];
 /** Of a message: a mark, then the length of the metadata. */
 const CONTINUED = 0xffffffff;
 
@@ -162,7 +162,28 @@ interface Field {
   /** Makes the array of a type of numbers. */
   readonly numbers?: NumbersType;
   readonly element?: Field;
+  /** Of texts and lists: offsets have 64 bits. */
+  readonly isLarge?: boolean;
 }
+
+/** The names of the format, by their numbers there. */
+const TYPES = [
+  ...[
+    "NONE",
+    "Null",
+    "Int",
+    "FloatingPoint",
+    "Binary",
+    "Utf8",
+    "Bool",
+    "Decimal",
+    "Date",
+    "Time",
+    "Timestamp",
+  ],
+  ...["Interval", "List", "Struct", "Union", "FixedSizeBinary", "FixedSizeList", "Map", "Duration"],
+  ...["LargeBinary", "LargeUtf8", "LargeList", "RunEndEncoded", "BinaryView", "Utf8View", "ListView"],
+];
 
 type NumbersType = new (
   bytes: ArrayBufferLike,
@@ -188,10 +209,11 @@ const FLOATS = new Map<number, NumbersType>([
 
 function fieldOf(table: FlatTable): Field {
   const [name, type] = [table.text(0), table.byte(2)];
-  if (type === UTF8 || type === BOOL) return { name, type };
-  if (type === LIST) {
+  const isLarge = type === LARGE_UTF8 || type === LARGE_LIST;
+  if (type === BOOL || type === UTF8 || type === LARGE_UTF8) return { name, type, isLarge };
+  if (isList(table)) {
     const [element] = table.tables(5).map(elementOf);
-    if (element !== undefined) return { name, type, element };
+    if (element !== undefined) return { name, type, element, isLarge };
   }
   const details = type === INT || type === FLOAT ? table.table(3) : undefined;
   const numbers =
@@ -199,14 +221,17 @@ function fieldOf(table: FlatTable): Field {
       ? FLOATS.get(details!.short(0))
       : details && (details.byte(1) ? SIGNED : UNSIGNED).get(details.int(0));
   if (numbers) return { name, type, numbers };
+  const found = details ? "a number of a width" : `the type ${TYPES[type] ?? type}`;
   throw new ArrowError(
-    `the column ${name} has a type that is not read: use numbers, texts, booleans or lists of them`,
+    `the column ${name} has ${found}, which is not read: cast it to int8 to uint64, float32, float64, string, bool or lists of them`,
   );
 }
 
+const isList = (table: FlatTable) => [LIST, LARGE_LIST].includes(table.byte(2));
+
 /** Lists of lists are not read: a stream cannot be deep. */
 function elementOf(table: FlatTable): Field {
-  if (table.byte(2) !== LIST) return fieldOf(table);
+  if (!isList(table)) return fieldOf(table);
   throw new ArrowError("lists of lists are not read");
 }
 
@@ -236,19 +261,19 @@ class Batch {
    * The next column. Null values are null.
    * @param expected its rows; those of elements are their own
    */
-  column({ type, numbers, element }: Field, expected?: number): ArrayLike<unknown> {
+  column({ type, numbers, element, isLarge = false }: Field, expected?: number): ArrayLike<unknown> {
     const [rows = -1, nulls = 0] = this.nodes.next().value ?? [];
     if (rows < 0 || rows !== (expected ?? rows)) throw new ArrowError("the columns have different lengths");
     if (rows > Math.max(MOST_SMALL, this.body.byteLength))
       throw new ArrowError("lists have too many elements");
     const valid = this.buffer(0);
     const values = element
-      ? this.lists(element, rows)
+      ? this.lists(element, rows, isLarge)
       : numbers
         ? this.numbersOf(numbers, rows)
         : type === BOOL
           ? this.bits(rows)
-          : this.texts(rows);
+          : this.texts(rows, isLarge);
     if (nulls === 0) return values;
     if (valid.byteLength * 8 < rows)
       throw new ArrowError("a column with nulls does not say which values are null");
@@ -267,8 +292,8 @@ class Batch {
     return Array.from({ length: rows }, (_, row) => bit(bytes, row));
   }
 
-  private texts(rows: number): string[] {
-    const ends = this.offsets(rows);
+  private texts(rows: number, isLarge: boolean): string[] {
+    const ends = this.offsets(rows, isLarge);
     const bytes = this.buffer(ends[rows]);
     const all = utf8(part(bytes, ends[0], ends[rows] - ends[0]));
     // Each character of ASCII is a byte.
@@ -279,20 +304,21 @@ class Batch {
     return Array.from({ length: rows }, (_, row) => textOf(row));
   }
 
-  private lists(element: Field, rows: number): unknown[][] {
-    const ends = this.offsets(rows);
+  private lists(element: Field, rows: number, isLarge: boolean): unknown[][] {
+    const ends = this.offsets(rows, isLarge);
     const values = Array.from(this.column(element));
     if (ends[rows] > values.length) throw new ArrowError("lists have more elements than there are");
     return Array.from({ length: rows }, (_, row) => values.slice(ends[row], ends[row + 1]));
   }
 
   /** `rows + 1` ascending numbers; none are written for no rows. */
-  private offsets(rows: number): ArrayLike<number> {
+  private offsets(rows: number, isLarge: boolean): ArrayLike<number> {
     if (rows === 0) {
       this.buffer(0);
       return [0];
     }
-    const offsets = this.numbersOf(Int32Array, rows + 1) as Int32Array;
+    const found = this.numbersOf(isLarge ? BigInt64Array : Int32Array, rows + 1);
+    const offsets = isLarge ? Float64Array.from(found, Number) : (found as Int32Array);
     if (offsets.some((end, i) => end < (offsets[i - 1] ?? 0))) throw new ArrowError("offsets do not ascend");
     return offsets;
   }

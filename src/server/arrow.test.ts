@@ -1,6 +1,10 @@
 import {
   bool,
   columnFromArray,
+  dateDay,
+  float64,
+  largeList,
+  largeUtf8,
   list,
   tableFromColumns,
   tableFromIPC,
@@ -57,6 +61,28 @@ it("reads columns wherever the stream begins in memory", () => {
     expect(Array.from(columns.numbers)).toEqual(Array.from(numbers));
     expect(Array.from(columns.ids)).toEqual([1, 2, 3, 4, -5]);
   }
+});
+
+it("reads texts and lists with offsets of 64 bits", () => {
+  const [texts, lists] = [
+    ["a", null, "日本", ""],
+    [["x", null], [], null, ["y"]],
+  ];
+  const table = tableFromColumns({
+    texts: columnFromArray(texts, largeUtf8()),
+    lists: columnFromArray(lists, largeList(utf8())),
+    numbers: columnFromArray([[1], [], [2, 3], null], largeList(float64())),
+  });
+  const { columns } = parseArrow(Buffer.from(tableToIPC(table, { format: "stream" })!), 10);
+  expect(columns).toEqual({ texts, lists, numbers: [[1], [], [2, 3], null] });
+});
+
+it("names a type that is not read", () => {
+  const table = tableFromColumns({ day: columnFromArray([new Date(0)], dateDay()) });
+  const stream = Buffer.from(tableToIPC(table, { format: "stream" })!);
+  expect(() => parseArrow(stream, 10)).toThrow(
+    /the column day has the type Date, which is not read: cast it to/,
+  );
 });
 
 it("refuses texts that are not UTF-8", () => {
