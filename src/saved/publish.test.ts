@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, truncateSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -124,6 +132,18 @@ describe("published versions", () => {
     expect(stepsOf(versions)).toEqual([3, 6, 9, 12, 15, 18, 20]);
     const whole = (await findLatest(place("whole"))).checkpoint!;
     expect(await modelOf(versions.at(-1)!)).toEqual(await modelOf(whole));
+  });
+
+  it("have a pointer to the newest one after a resumed run, where the run was killed before it was written", async () => {
+    const to = place("stale-versions");
+    await trainer("stale", {}, to).run();
+    const pointer = join(to, "checkpoints", "latest.json");
+    const settled = readFileSync(pointer, "utf8");
+    writeFileSync(pointer, settled.replace("step-00000020", "step-00000018").replace("20", "18"));
+    mkdirSync(join(to, "checkpoints", ".tmp-latest.json-x"));
+    await trainer("stale", {}, to, { resume: true }).run();
+    expect(readFileSync(pointer, "utf8")).toBe(settled);
+    expect(readdirSync(join(to, "checkpoints")).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
   it("are not written by several members", () => {

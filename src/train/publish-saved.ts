@@ -5,7 +5,7 @@ import { cleanedUp } from "../errors.js";
 import { placedParameters, shardingOf } from "../passes/shard.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { ModelState } from "./model-state.js";
-import { openVersions, type PublishSettings } from "./publisher.js";
+import { openVersions, Publisher, type PublishSettings } from "./publisher.js";
 import { inferenceGraph, trainingGraph } from "./step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "./step/model-spec.js";
 import type { TrainerOptions } from "./trainer.js";
@@ -13,14 +13,19 @@ import type { TrainerOptions } from "./trainer.js";
 type Options = Pick<TrainerOptions, "config" | "features" | "backend" | "runDir"> & { readonly world: World };
 
 /**
- * Publishes the state of a checkpoint, if the config says where and no version is as new. All ranks call it.
+ * Publishes the state of a checkpoint, if the config says where and no version is as new, and finishes what a killed process has left
+ * undone there. All ranks call it.
  * @returns whether it has been published now
  * @throws what publishing during training throws
  */
 export async function publishSaved(checkpoint: Checkpoint, options: Options): Promise<boolean> {
   const { config, features, world } = options;
   const { publish, metric } = config.train;
-  if (!publish || !(await isOwed(checkpoint, publish, world))) return false;
+  if (!publish) return false;
+  if (!(await isOwed(checkpoint, publish, world))) {
+    if (world.rank === 0) await (await Publisher.open(publish, metric, true)).close();
+    return false;
+  }
   const state = stateOf(options);
   const versions = await openVersions(world, state, publish, metric, true);
   const { tables: _, ...facts } = checkpoint.manifest;

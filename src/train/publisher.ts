@@ -9,7 +9,7 @@ import { broadcastJson, type World } from "../distributed/world.js";
 import { CheckpointError } from "../errors.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
 import type { ModelState } from "./model-state.js";
-import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-checkpoints.js";
+import { type CheckpointSettings, type ContentOf, RunCheckpoints, settleAfter } from "./run-checkpoints.js";
 
 /** See `train.publish` of the config. */
 export interface PublishSettings extends CheckpointSettings {
@@ -28,7 +28,7 @@ export class Publisher {
   ) {}
 
   /**
-   * Takes the lock of the directory.
+   * Takes the lock of the directory, and finishes what a killed process has left undone there.
    * @param resumed whether the run may have published there before
    * @throws CheckpointError if another process publishes there, or another run has
    */
@@ -38,6 +38,7 @@ export class Publisher {
     try {
       const { checkpoint } = await findLatest(to);
       if (checkpoint && !resumed) throw alreadyThere(to, checkpoint);
+      if (checkpoint) await settleAfter(checkpoint, to, { ...settings, metric });
       const versions = new RunCheckpoints(to, { ...settings, metric });
       return new Publisher(lock, versions, checkpoint?.manifest.step ?? -1);
     } catch (error) {

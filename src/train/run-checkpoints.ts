@@ -37,6 +37,22 @@ export interface CheckpointSettings {
 /** The content of a complete checkpoint, or of one with the changes to an older one. */
 export type ContentOf = (changesTo?: Checkpoint) => CheckpointContent | Promise<CheckpointContent>;
 
+/**
+ * Finishes what a process has left undone that was killed after it had written the newest checkpoint. The caller holds the lock of
+ * the run directory.
+ * @param prune false: keep all older checkpoints for now
+ */
+export async function settleAfter(
+  newest: Checkpoint,
+  runDir: string,
+  settings: CheckpointSettings & { readonly metric: WatchedMetric },
+  prune = true,
+): Promise<void> {
+  const checkpoints = new RunCheckpoints(runDir, settings);
+  checkpoints.goOn(newest, true);
+  await checkpoints.settle(prune);
+}
+
 /** The checkpoints that a run writes and resumes from. The caller holds the lock of the run directory. */
 export class RunCheckpoints {
   /** The newest checkpoint, if this process read or wrote it, so that it is certainly on disk. */

@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
-import { type Checkpoint, type CheckpointContent, MANIFEST_FILE, RunLock } from "../checkpoint/index.js";
+import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
 import { SOLO, type World } from "../distributed/world.js";
 import { cleanedUp, messageOf } from "../errors.js";
@@ -49,12 +48,13 @@ import type { TrainingEvent } from "./training-event.js";
 import { TrainingMetrics } from "./training-metrics.js";
 import {
   type Carried,
+  carriedOf,
   initialCarried,
+  mayPrune,
   type Observers,
   observeMetrics,
   Plan,
   type Position,
-  parseCarried,
 } from "./training-state.js";
 import type { Translations } from "./translations.js";
 
@@ -204,7 +204,7 @@ export class Trainer {
     if (log) this.listeners.push(log.listen);
     try {
       // Everything that a resumed run needs is read and checked by now.
-      await this.checkpoints.settle(this.mayPrune);
+      await this.checkpoints.settle(mayPrune(this.carried));
       await this.scoreStretch();
       const reason = await this.publishing(resumed, () => this.trainAndSave(steps)).catch((error) =>
         this.keepBatch(error),
@@ -278,8 +278,7 @@ export class Trainer {
     const geometry = savedGeometry(checkpoint, this.plan.batchSize);
     if (geometry) this.geometry = geometry;
     else this.tell({ kind: "sumsReordered", dir: checkpoint.dir });
-    const { trainer, step } = checkpoint.manifest;
-    this.carried = parseCarried(trainer, join(checkpoint.dir, MANIFEST_FILE), step);
+    this.carried = carriedOf(checkpoint);
     await this.state.load(checkpoint, grown);
     this.tables.start();
   }
@@ -478,7 +477,7 @@ export class Trainer {
     await this.lock?.check();
     const consumer = CHANGE_CONSUMERS.checkpoint;
     const dir = await this.checkpoints.save(step, (changesTo) => this.content({ changesTo, consumer }), {
-      prune: this.mayPrune,
+      prune: mayPrune(this.carried),
     });
     if (dir === undefined) return;
     this.parameters.clearChanges(consumer);
@@ -501,11 +500,6 @@ export class Trainer {
       stretch: stretch?.number,
       ...(await this.state.tensors(changes)),
     };
-  }
-
-  /** While the loss is high, the older checkpoints may be the last sound ones. */
-  private get mayPrune(): boolean {
-    return this.carried.loss.score === 0;
   }
 
   private tell(event: TrainingEvent): void {

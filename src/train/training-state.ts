@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { z } from "zod";
+import { type Checkpoint, MANIFEST_FILE } from "../checkpoint/index.js";
 import { CheckpointError } from "../errors.js";
 import {
   type EarlyStopping,
@@ -32,12 +34,13 @@ export const initialCarried: Carried = {
   loss: initialLossWatch,
 };
 
-/**
- * @param step of the checkpoint: nothing has been counted more often
- * @throws CheckpointError
- */
-export function parseCarried(value: unknown, where: string, step: number): Carried {
-  const parsed = carriedSchema.safeParse(value);
+/** While the loss is high, the older checkpoints may be the last sound ones. */
+export const mayPrune = ({ loss }: Carried): boolean => loss.score === 0;
+
+/** @throws CheckpointError if it is malformed, or has counted more than the steps of the checkpoint */
+export function carriedOf({ dir, manifest: { trainer, step } }: Checkpoint): Carried {
+  const where = join(dir, MANIFEST_FILE);
+  const parsed = carriedSchema.safeParse(trainer);
   const impossible = parsed.data && countsOf(parsed.data).find(([, count]) => count > step);
   if (impossible)
     throw new CheckpointError({

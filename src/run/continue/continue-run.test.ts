@@ -128,8 +128,10 @@ function bytesOf(name: string): Record<string, string> {
 /** The numbers of each published version. Which of them are complete depends on the kills. */
 async function versionsOf(name: string): Promise<Record<string, string>> {
   const versions: Record<string, string> = {};
-  for (const each of await listCheckpoints(`${name}/versions`))
-    versions[each.name] = hashOf([...(await numbersOf(each))].filter(([part]) => !part.endsWith("/keys")));
+  for (const each of await listCheckpoints(`${name}/versions`)) {
+    const numbers = [...(await numbersOf(each))].filter(([part]) => !part.endsWith("/keys"));
+    versions[each.name] = hashOf(numbers.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
   return versions;
 }
 
@@ -170,6 +172,27 @@ it.each([
   expect(await versionsOf(killed)).toEqual(await versionsOf(plain));
   for (const name of [plain, killed])
     expect(readdirSync(`${name}/cache/packed`).filter((packed) => packed.startsWith("stretch"))).toEqual([]);
+});
+
+it("finishes what a process left undone that was killed after its last checkpoint, also without new rows", async () => {
+  const name = "evicts-left";
+  await firstTraining(name);
+  const [run, versions] = [`${name}/run/checkpoints`, `${name}/versions/checkpoints`];
+  const stale = new Map([run, versions].map((folder) => [folder, readFileSync(`${folder}/latest.json`)]));
+  writeFileSync(`${name}/2.csv`, day(1, 60));
+  await goOn(name, () => false);
+  const state = (folder: string) => [
+    readFileSync(`${folder}/latest.json`, "utf8"),
+    readdirSync(folder).sort(),
+  ];
+  const settled = [run, versions].map(state);
+  for (const [folder, pointer] of stale) {
+    writeFileSync(`${folder}/latest.json`, pointer);
+    mkdirSync(`${folder}/.tmp-pruned-step-00000001-x`);
+  }
+  expect([run, versions].map(state)).not.toEqual(settled);
+  await goOn(name, () => false);
+  expect([run, versions].map(state)).toEqual(settled);
 });
 
 it("publishes the last state if it is not published, also without new rows", async () => {

@@ -9,8 +9,10 @@ import { recordConfigFile } from "../../saved/code.js";
 import { checkRunDirectory, refuseFile } from "../../saved/resume.js";
 import { CONFIG_COPY, linkLatest, REPORT, readJson, writeJson } from "../../saved/run-directory.js";
 import { publishSaved } from "../../train/publish-saved.js";
+import { settleAfter } from "../../train/run-checkpoints.js";
 import { fromRank0 } from "../../train/shared-checkpoints.js";
 import { Trainer } from "../../train/trainer.js";
+import { carriedOf, mayPrune } from "../../train/training-state.js";
 import { growingSource } from "./growing-source.js";
 import type { ContinueOptions } from "./options.js";
 import { refuseEnds, refuseUnfinished } from "./refusals.js";
@@ -59,6 +61,7 @@ class Continuation {
     try {
       const stretches = await Stretches.start(this.options, source);
       const checkpoint = await this.trainAll(stretches, newest);
+      if (this.leads && checkpoint === newest) await this.settle(newest);
       if (this.leads) await this.writeReport(report, checkpoint);
       return { ...this.result, checkpoint };
     } finally {
@@ -93,6 +96,12 @@ class Continuation {
     );
     const options = { config, features, runDir, backend, world: this.world };
     if (await publishSaved(newest, options)) listener({ kind: "published", step });
+  }
+
+  private async settle(newest: Checkpoint): Promise<void> {
+    const { runDir, config } = this.options;
+    const { checkpoint, metric } = config.train;
+    await settleAfter(newest, runDir, { ...checkpoint, metric }, mayPrune(carriedOf(newest)));
   }
 
   private async trainAll(stretches: Stretches, first: Checkpoint): Promise<Checkpoint> {
