@@ -155,6 +155,14 @@ function checkReader({ dir, manifest }: Checkpoint, expected: ReaderIdentity): v
   const { rows, batchSize, data } = parsed.data;
   const same = data === undefined || expected.data === undefined || data === expected.data;
   if (rows === expected.rows && batchSize === expected.batchSize && same) return;
+  if (manifest.stretch !== undefined)
+    throw new CheckpointError({
+      what: "the run has gone on with new rows, and its first training is at its end",
+      where: dir,
+      got: `${expected.rows} rows of the first training`,
+      expected: `${rows} rows of stretch ${manifest.stretch}`,
+      next: "Give --continue instead of --resume: it also goes on with a stretch that was stopped.",
+    });
   throw changed("the training split is not the one that the run began with", dir, {
     got: `${expected.rows} rows in batches of ${expected.batchSize}${same ? "" : ", with other values or in another order"}`,
     expected: `${rows} rows in batches of ${batchSize}`,

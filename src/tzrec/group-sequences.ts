@@ -185,11 +185,19 @@ function scoring(settings: Section): Extract<Encoder, { kind: "din" }>["mlp"] {
   const section = settings.required("attn_mlp");
   const { hiddenUnits, activation, ...others } = mlp(section);
   const [odd] = Object.keys(others);
-  if (odd === undefined && typeof activation !== "object" && activation !== "prelu" && activation !== "dice")
-    return { hiddenUnits: [...hiddenUnits], ...(activation && { activation }) };
-  const setting = { norm: "use_bn", dropout: "dropout_ratio", bias: "bias" }[odd as string] ?? "activation";
-  throw section.unsupported(
-    setting,
-    "Remove it: an MLP of entries has biases, and activations without weights.",
-  );
+  if (odd !== undefined) {
+    const norm = section.boolean("use_ln") ? "use_ln" : "use_bn";
+    const setting = { norm, dropout: "dropout_ratio", bias: "bias" }[odd]!;
+    throw section.unsupported(
+      setting,
+      "Remove it: an MLP of entries has biases, and neither normalization nor dropout.",
+    );
+  }
+  if (typeof activation === "object" || activation === "prelu" || activation === "dice")
+    throw section.error("activation", {
+      what: "an MLP of entries has no such activation",
+      expected: "ReLU, Sigmoid, Tanh, LeakyReLU (of slope 0.01), SiLU, GELU, Softplus, ELU or Identity",
+      next: "Use one of them.",
+    });
+  return { hiddenUnits: [...hiddenUnits], ...(activation && { activation }) };
 }

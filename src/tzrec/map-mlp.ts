@@ -27,6 +27,7 @@ function activationOf(section: Section): MlpInput["activation"] {
     .replace(/^(torch\.)?nn\./, "")
     .replace(/\(\)$/, "");
   const [, slope] = /^LeakyReLU\(negative_slope=([\d.e+-]+)\)$/.exec(name.replaceAll(" ", "")) ?? [];
+  if (Number(slope) === 0.01) return "leakyRelu";
   if (slope !== undefined && Number.isFinite(Number(slope)))
     return { kind: "leakyRelu", slope: Number(slope) };
   if (Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];

@@ -730,12 +730,23 @@ describe("what is refused, with path and line, the model first", () => {
         `model_config.feature_groups[0].sequence_encoders[0].${path}`,
       ],
     ),
-    [
-      "batch normalization of entries",
-      clicks("din_encoder { attn_mlp { hidden_units: 4 use_bn: true } }", "", '"i", '),
-      11,
-      "model_config.feature_groups[0].sequence_encoders[0].din_encoder.attn_mlp.use_bn",
-    ],
+    ...(
+      [
+        ["batch normalization", "use_bn: true"],
+        ["layer normalization", "use_ln: true"],
+        ["dropout", "dropout_ratio: 0.5"],
+        ["a layer without a bias", "bias: false"],
+        ["Dice", 'activation: "Dice"'],
+        ["a slope", 'activation: "nn.LeakyReLU(negative_slope=0.2)"'],
+      ] as const
+    ).map(
+      ([what, setting]): Refused => [
+        `${what} of entries`,
+        clicks(`din_encoder { attn_mlp { hidden_units: 4 ${setting} } }`, "", '"i", '),
+        11,
+        `model_config.feature_groups[0].sequence_encoders[0].din_encoder.attn_mlp.${setting.split(":")[0]}`,
+      ],
+    ),
     ...(
       [
         ["a tower without a group", 'towers { input: "x" mlp { hidden_units: 4 } }', "towers[1].input"],

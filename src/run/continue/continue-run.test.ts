@@ -177,22 +177,23 @@ it.each([
 it("finishes what a process left undone that was killed after its last checkpoint, also without new rows", async () => {
   const name = "evicts-left";
   await firstTraining(name);
-  const [run, versions] = [`${name}/run/checkpoints`, `${name}/versions/checkpoints`];
-  const stale = new Map([run, versions].map((folder) => [folder, readFileSync(`${folder}/latest.json`)]));
+  const folders = [`${name}/run/checkpoints`, `${name}/versions/checkpoints`];
+  const stale = new Map(folders.map((folder) => [folder, readFileSync(`${folder}/latest.json`)]));
   writeFileSync(`${name}/2.csv`, day(1, 60));
   await goOn(name, () => false);
   const state = (folder: string) => [
     readFileSync(`${folder}/latest.json`, "utf8"),
     readdirSync(folder).sort(),
   ];
-  const settled = [run, versions].map(state);
+  const settled = folders.map(state);
   for (const [folder, pointer] of stale) {
     writeFileSync(`${folder}/latest.json`, pointer);
     mkdirSync(`${folder}/.tmp-pruned-step-00000001-x`);
   }
-  expect([run, versions].map(state)).not.toEqual(settled);
+  expect(folders.map(state)).not.toEqual(settled);
   await goOn(name, () => false);
-  expect([run, versions].map(state)).toEqual(settled);
+  expect(folders.map(state)).toEqual(settled);
+  await expect(trainRun({ ...run(name), resume: true, baselines: false })).rejects.toThrow(/--continue/);
 });
 
 it("publishes the last state if it is not published, also without new rows", async () => {
