@@ -23,6 +23,11 @@ export function filled(text: string, indent = ""): string {
   return fillLines(head, words, indent).join("\n");
 }
 
+/** What deserves a look, on standard error. */
+export function showWarnings(texts: readonly string[]): void {
+  for (const text of texts) console.error(filled(`Warning: ${text}`, "  "));
+}
+
 /** Each part but the last with a comma after it. */
 export const withCommas = (parts: readonly string[]): string[] =>
   parts.map((part, i) => (i < parts.length - 1 ? `${part},` : part));

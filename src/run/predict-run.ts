@@ -48,7 +48,7 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   const { task } = factsOf(train.loss);
   const names = task.predictionNames(labelNames(data.label));
   const file = await PredictionsFile.create(output, described, names);
-  const rows = new RowCount();
+  const rows = new RowCount(model.features);
   const quarantine = new QuarantineFile(quarantineOf(output));
   try {
     for await (const batch of scoreSource(model, source, { where, passthrough: columns })) {

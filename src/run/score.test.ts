@@ -4,7 +4,7 @@ import { RowCount } from "./score.js";
 
 it("refused rows that are not UTF-8 name the key encoding", () => {
   const rows = (reason: string) => {
-    const count = new RowCount();
+    const count = new RowCount({ features: [] });
     const malformedRows = [{ file: "a.csv", line: 2, column: "x", reason, text: null }];
     count.add({ columns: { rows: 0 }, bad: [], malformedRows } as unknown as ScanBatch);
     return () => count.check("--data", 0);

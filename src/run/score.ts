@@ -3,6 +3,7 @@ import type { SourceConfig } from "../data/data-config.js";
 import { encodingSteps } from "../data/pack/pack-source.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/source/scan.js";
 import { DataError } from "../errors.js";
+import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
 import type { Evaluation } from "../metrics/index.js";
 import type { TrainedModel } from "../saved/model.js";
@@ -15,6 +16,7 @@ import {
   predictLogits,
 } from "../train/evaluate.js";
 import { factsOf } from "../train/step/loss/index.js";
+import { KnownValues } from "./known-values.js";
 import type { SplitSource } from "./sources.js";
 
 /** Rows per batch: a few steps of inference, with bounded memory. */
@@ -44,15 +46,26 @@ export class RowCount {
   used = 0;
   refused = 0;
   readonly reasons: Record<string, number> = {};
+  private readonly values: KnownValues;
+
+  constructor({ features }: Pick<FittedFeatures, "features">) {
+    this.values = new KnownValues(features);
+  }
 
   add({ columns, bad, malformedRows }: ScanBatch): void {
     this.used += columns.rows;
+    this.values.add(columns);
     for (const { feature, reason } of bad) this.refuse(`${feature}: ${reason}`);
     for (const { reason } of malformedRows) this.refuse(reason);
   }
 
   get read(): number {
     return this.used + this.refused;
+  }
+
+  /** What in the values deserves a look. */
+  get warnings(): readonly string[] {
+    return this.values.warnings;
   }
 
   /**
@@ -105,7 +118,7 @@ export async function evaluateSource(
 ): Promise<SourceEvaluation> {
   const { label, weight, maxBadRows } = model.config.data;
   const { groups } = model.config.train;
-  const rows = new RowCount();
+  const rows = new RowCount(model.features);
   const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
   const groupIds: Float64Array[] = [];
   const numbers = new Map<bigint, number>();

@@ -16,7 +16,7 @@ type Make = (path: string) => unknown;
 
 /** What may stand in place of a file or directory. Most of these never end, or never begin, when they are read. */
 const STRANGE: Readonly<Record<string, Make>> = {
-  "a link to nothing": (path) => symlinkSync("/nonexistent", path),
+  "a link to nothing": (path) => symlinkSync(`${path}-gone`, path),
   "a link to itself": (path) => symlinkSync(path, path),
   "a link to a device without end": (path) => symlinkSync("/dev/zero", path),
   "a pipe": (path) => execFileSync("mkfifo", [path]),

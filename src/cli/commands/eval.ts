@@ -5,6 +5,7 @@ import { measuredSplit, otherSource, splitPlace, splitSource } from "../../run/s
 import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
+import { showWarnings } from "../fill-lines.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { metricsTable, positiveShares } from "../tables.js";
 import { choiceOption, command, listOption, UsageError } from "../usage.js";
@@ -41,6 +42,7 @@ export const evaluate = command(
         throw files.length > 0 ? withDataHint(error, args.sql) : error;
       })
       .finally(() => counter.stop());
+    showWarnings(rows.warnings);
     const { name } = model.checkpoint;
     if (args.json) {
       const { read, used, refused, reasons } = rows;

@@ -3,6 +3,7 @@ import { otherSource } from "../../run/sources.js";
 import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
+import { showWarnings } from "../fill-lines.js";
 import { modelOptions, openModelOf } from "../model-options.js";
 import { plural } from "../tables.js";
 import { command, listOption, UsageError } from "../usage.js";
@@ -50,6 +51,7 @@ export const predict = command(
         throw withDataHint(error, args.sql);
       })
       .finally(() => counter.stop());
+    showWarnings(rows.warnings);
     const seconds = (performance.now() - startedAt) / 1000;
     console.log(`${args.output}: ${plural(rows.used, "prediction")} in ${seconds.toFixed(1)} s`);
     if (quarantine === undefined) return;
