@@ -312,12 +312,13 @@ function allocate(backend: Backend, all: ParameterAttrs, own: ParameterAttrs): M
 }
 
 function outOfMemory(attrs: ParameterAttrs, got: string, options?: ErrorOptions): ExecutionError {
-  const { name, shape, dtype = "fp32" } = attrs;
+  const { name, shape, dtype = "fp32", byKey } = attrs;
+  const rows = byKey ? "dynamic.capacity" : "hash, buckets or vocabulary.maxSize";
   const report = {
     what: `there is no memory for ${name}, ${shape.join(" x ")} ${NUMBERS[dtype]} (${gigabytes(bytesOf(attrs))})`,
     where: name,
     got,
-    next: "Lower the feature's hash, buckets or vocabulary.maxSize, the dim of its embedding, or its dtype.",
+    next: `Lower the feature's ${rows}, the dim of its embedding, or its dtype, or give it a store.`,
   };
   return new ExecutionError(report, options);
 }

@@ -9,10 +9,12 @@ import { keysIn } from "../checkpoint/table-layout.js";
 import { numbersOf } from "../checkpoint/testing.js";
 import { resolveConfig } from "../config/config.js";
 import { type PreparedData, prepareData } from "../data/index.js";
+import { byRows } from "../graph/placement.js";
 import { draw, drawKey } from "../random.js";
 import { hashTensors } from "../saved/hash-tensors.js";
 import { load } from "../serve/load.js";
 import { TABLES } from "./table-metrics.js";
+import { allocateTiers } from "./tiers.js";
 import { Trainer } from "./trainer.js";
 import { trainerOf } from "./trainer-of.js";
 import type { TrainingEvent } from "./training-event.js";
@@ -185,4 +187,28 @@ it("names the directory that cannot be made for the rows", async () => {
   await expect(train("nowhere", { memory: "50%", path: join(folder, "file") })).rejects.toThrow(
     /file: the directory cannot be created[\s\S]*move the file that is there away/,
   );
+});
+
+it("a share of a dynamic table's memory is that of a rank's slots, however few rows the table has", () => {
+  const shared = (capacity: number, rank: number) => {
+    const placement = byRows("user", 2);
+    const attrs = {
+      name: "user",
+      role: "table",
+      shape: [capacity, 16],
+      translation: "user",
+      byKey: true,
+      placement,
+    };
+    let memory = 0;
+    const tier = (spec: { memory: number }) => {
+      memory = spec.memory;
+      return { memories: [undefined] };
+    };
+    const stores = new Map([["user", { memory: "50%", path: folder }]]);
+    allocateTiers({ tier } as never, [attrs as never], stores, rank);
+    return memory;
+  };
+  for (const capacity of [500, 1500, 100_000])
+    for (const rank of [0, 1]) expect(shared(capacity, rank)).toBe((0.5 * capacity * 16 * 4) / 2);
 });

@@ -3,6 +3,7 @@ import { onDiskSync } from "../checkpoint/disk.js";
 import { ExecutionError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { memoryOf, type StoreConfig } from "../features/schema/store.js";
+import { SLOTS, slotsOf } from "../graph/placement.js";
 import { makeDirectories } from "../make-directories.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { bytesOf, elementsOf, machineMemory } from "./parameter-memory.js";
@@ -45,6 +46,15 @@ export function allocateTiers(
 const rowsOn = (attrs: ParameterAttrs, rank: number): number =>
   (attrs.byKey ? attrs : ownAttrs(attrs, rank)).shape[0];
 
+/** The bytes of a rank's share of a table: of a dynamic one its share of the slots, in which keys are spread evenly. */
+function ownBytes(attrs: ParameterAttrs, rank: number): number {
+  const { byKey, placement, shape } = attrs;
+  const own = ownAttrs(attrs, rank);
+  if (!byKey || !placement) return bytesOf(own);
+  const [begin, end] = slotsOf(placement, rank);
+  return (bytesOf({ ...own, shape: [shape[0], ...own.shape.slice(1)] }) * (end - begin)) / SLOTS;
+}
+
 /** Errors of the core do not know the table. */
 function named<T>(table: string, make: () => T): T {
   try {
@@ -63,7 +73,7 @@ function allocateTier(
   rank: number,
 ): Tier {
   const [{ byKey }] = parts;
-  const bytes = parts.reduce((sum, each) => sum + bytesOf(ownAttrs(each, rank)), 0);
+  const bytes = parts.reduce((sum, each) => sum + ownBytes(each, rank), 0);
   const memory = memoryOf(store, bytes);
   refuseTooMuch(Math.min(memory, bytes));
   onDiskSync("the directory cannot be created", store.path, () => makeDirectories(store.path));

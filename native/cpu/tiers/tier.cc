@@ -226,7 +226,7 @@ void Tier::refuse(std::span<const uint64_t> rows) const {
   const auto count = std::unique(distinct.begin(), distinct.end()) - distinct.begin();
   throw Error({"the rows of a batch do not fit in the memory of their table", "",
                std::to_string(count) + " distinct rows of " + std::to_string(record_bytes_) + " bytes",
-               "at most " + std::to_string(frames_.size()) + ", in " + std::to_string(spec_.memory) + " bytes of memory",
+               "at most " + std::to_string(frames_.size() - (spec_.keyed ? 1 : 0)) + ", in " + std::to_string(spec_.memory) + " bytes of memory",
                "Set store.memory to more, or train.batchSize to less."});
 }
 
