@@ -37,7 +37,8 @@ export class Job {
     for (;;) {
       const found = pattern.exec(this.out);
       if (found) return found;
-      if (this.child.exitCode !== null) throw new Error(`the job has ended:\n${this.out}`);
+      const end = this.child.exitCode ?? this.child.signalCode;
+      if (end !== null) throw new Error(`the job has ended (${end}):\n${this.out}`);
       await new Promise((done) => setTimeout(done, 20));
     }
   }
