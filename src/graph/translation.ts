@@ -92,7 +92,7 @@ export type EvictionRule =
   | { readonly kind: "lfu" }
   /** The score is the number of occurrences, where each counts half as much after every `halfLife` steps. */
   | { readonly kind: "lfuDecay"; readonly halfLife: number }
-  /** Also keys that were not used for more than `steps` steps, before each step. Otherwise like lru. */
+  /** Also keys that were used last more than `steps` steps ago, before each step. Otherwise like lru. */
   | { readonly kind: "age"; readonly steps: number }
   /**
    * Before each step whose number is a multiple of `every`, keys whose weights have an L2 norm below this. Otherwise

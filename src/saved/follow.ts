@@ -1,5 +1,7 @@
-import { basename } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { unlessAbsent } from "../checkpoint/disk.js";
 import {
   AbsentBaseError,
   type Checkpoint,
@@ -44,8 +46,11 @@ export type OpenVersion<V> = (newest: Checkpoint, before?: OpenedVersion<V>) => 
 export class FollowedVersions<V> {
   private readonly closed = new AbortController();
   private looking?: Promise<void>;
-  /** Why directories cannot be used. A version appears with all its files, so they stay so, except changes whose base is yet to appear. */
+  /** Why directories cannot be used. */
   private readonly refused = new Map<string, { readonly reason: string; readonly isEarly: boolean }>();
+  /** Those of them that are not opened again until the newer files change: they may be copied now, or repaired later. */
+  private readonly settled = new Set<string>();
+  private newerFiles = "";
 
   /**
    * Opens the newest version, and begins to look for newer ones.
@@ -111,16 +116,15 @@ export class FollowedVersions<V> {
 
   /** Opens the newest version that can be used, or a step towards it. False if there is none. */
   private async goOn(): Promise<boolean> {
-    const dirs = (await checkpointDirs(this.path)).filter((dir) => this.mayOpen(dir));
-    for (const dir of dirs.reverse()) {
+    const newer = (await checkpointDirs(this.path)).filter((dir) => this.isNewer(dir));
+    const files = (await Promise.all(newer.map(filesOf))).join();
+    if (files !== this.newerFiles) this.settled.clear();
+    this.newerFiles = files;
+    for (const dir of newer.filter((each) => !this.settled.has(each)).reverse()) {
       if (await this.tryOpen(dir)) return true;
       if (!(await exists(dir))) return this.goOn();
     }
     return false;
-  }
-
-  private mayOpen(dir: string): boolean {
-    return this.isNewer(dir) && this.refused.get(dir)?.isEarly !== false;
   }
 
   private isNewer(dir: string): boolean {
@@ -140,6 +144,7 @@ export class FollowedVersions<V> {
       if (this.refused.get(dir)?.isEarly !== refused.isEarly)
         this.options.warn?.(`${refused.reason}\nGoing on with ${before.name}.`);
       this.refused.set(dir, refused);
+      if (!refused.isEarly) this.settled.add(dir);
       return false;
     }
   }
@@ -150,4 +155,14 @@ export class FollowedVersions<V> {
     if (next.apply?.() === false) this.version = await this.open(newest);
     else this.version = next;
   }
+}
+
+/** A text that changes with the files of a directory; empty if it is not there. */
+async function filesOf(dir: string): Promise<string> {
+  const names = (await unlessAbsent(readdir(dir))) ?? [];
+  const files = names.sort().map(async (name) => {
+    const status = await unlessAbsent(stat(join(dir, name)));
+    return `${name} ${status?.size} ${status?.mtimeMs}`;
+  });
+  return [dir, ...(await Promise.all(files))].join();
 }

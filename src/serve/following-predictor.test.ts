@@ -1,4 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -170,6 +180,29 @@ describe("load with follow", () => {
     await refuses(/do not apply[\s\S]*item.weight and .*item.weight/, () => forge(to, 17, (i) => 1 + i));
     put(21);
     await until(() => followed.step === 21);
+    await expectNewest(followed, to);
+    process.off("warning", warn);
+    await followed.close();
+  });
+
+  it("uses a version that is copied file by file, or repaired, and the changes to it, once all is there", async () => {
+    const from = await publish("slow", 9);
+    const to = join(folder, "copied");
+    copyVersion(from, 3, to);
+    const warnings: string[] = [];
+    const warn = ({ message }: Error) => warnings.push(message);
+    process.on("warning", warn);
+    const followed = await load(to, { follow: { every: 2 } });
+    const [whole, copied] = [dirOf(from, 6), dirOf(to, 6)];
+    mkdirSync(copied);
+    copyFileSync(join(whole, "manifest.json"), join(copied, "manifest.json"));
+    await until(() => warnings.length === 1);
+    writeFileSync(join(copied, "model.safetensors"), "only a part");
+    copyVersion(from, 9, to);
+    await until(() => warnings.some((text) => text.includes("step-00000009")));
+    expect(followed.step).toBe(3);
+    for (const name of readdirSync(whole)) copyFileSync(join(whole, name), join(copied, name));
+    await until(() => followed.step === 9);
     await expectNewest(followed, to);
     process.off("warning", warn);
     await followed.close();

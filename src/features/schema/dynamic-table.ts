@@ -48,7 +48,7 @@ const evict = z.union([
   }),
   z.strictObject({
     kind: z.literal("age"),
-    /** Ids that did not occur for more than this number of steps lose their rows. */
+    /** Ids that occurred last more than this number of steps ago lose their rows, also those that occur again in this step. */
     steps: positive.max(MOST_STEPS),
   }),
   z.strictObject({
