@@ -20,6 +20,7 @@ const data = dataSchema.parse({
 /** A partition with two messages, and what happens after the first one. */
 const clientOf = (then: (take: () => boolean) => void): TopicClient => ({
   offsets: async () => [{ partition: 0, first: 0, next: 2 }],
+  ready: async () => undefined,
   read: async (_, take) => {
     let offset = 0;
     const next = () => take({ partition: 0, offset: offset++, value: Buffer.from("{}") });
@@ -40,6 +41,33 @@ it("reads up to the end, and leaves no timer", async () => {
   const { reads } = await next(clientOf((take) => expect(take()).toBe(false)));
   expect(reads).toEqual({ topic: "clicks", ranges: [{ partition: 0, first: 0, next: 2, count: 2 }] });
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it("waits for messages only once they can come, however long that takes", async () => {
+  const client = clientOf((take) => expect(take()).toBe(false));
+  const minutes = 5;
+  const slow = { ...client, ready: () => new Promise<void>((done) => setTimeout(done, minutes * 60_000)) };
+  const reading = next(slow);
+  await vi.advanceTimersByTimeAsync(minutes * 60_000);
+  expect((await reading).reads).toMatchObject({ ranges: [{ next: 2, count: 2 }] });
+});
+
+it("takes silence for the end of the topic, but not if the broker does not answer any more", async () => {
+  const silent: TopicClient = {
+    ...clientOf(() => undefined),
+    read: (_, __, signal) => new Promise((done) => signal.addEventListener("abort", () => done())),
+  };
+  const reading = next(silent);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await reading).toEqual({});
+  let calls = 0;
+  const gone = async () => {
+    if (calls++ > 0) throw new Error("the broker is gone");
+    return [{ partition: 0, first: 0, next: 2 }];
+  };
+  const failing = expect(next({ ...silent, offsets: gone })).rejects.toThrow("the broker is gone");
+  await vi.advanceTimersByTimeAsync(10_000);
+  await failing;
 });
 
 it("leaves no timer after an error, which would keep the process alive", async () => {

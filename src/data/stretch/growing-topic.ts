@@ -110,6 +110,7 @@ export class GrowingTopic implements GrowingSource {
     const messages: Message[] = [];
     const open = new Set([...from.keys()].filter((each) => !ends || from.get(each)! < (ends.get(each) ?? 0)));
     if (open.size === 0) return messages;
+    await this.client.ready();
     const stop = new AbortController();
     const timers = new Timers(() => stop.abort());
     if (ends) timers.set("idle", IDLE_MS);
@@ -128,6 +129,8 @@ export class GrowingTopic implements GrowingSource {
     } finally {
       timers.clear();
     }
+    // Silence is the end only where the broker still answers.
+    if (ends && stop.signal.aborted) await this.client.offsets();
     return messages;
   }
 }

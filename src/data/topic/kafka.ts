@@ -70,6 +70,10 @@ class KafkaTopic implements TopicClient {
     }
   }
 
+  async ready(): Promise<void> {
+    await this.joined();
+  }
+
   async read(
     from: ReadonlyMap<number, number>,
     take: (message: Message) => boolean,

@@ -15,6 +15,8 @@ export interface Message {
 /** A topic, as much of it as a run needs. */
 export interface TopicClient {
   offsets(): Promise<readonly PartitionOffsets[]>;
+  /** Resolves once messages can come: a broker may make a new reader wait until it has forgotten the one before. */
+  ready(): Promise<void>;
   /**
    * Delivers messages from these offsets on, by partition, each partition in the order of its offsets, until `take` returns
    * false or the signal is aborted.
