@@ -48,11 +48,6 @@ export class Job {
     process.kill(pid, signal);
   }
 
-  /** Ends the launcher, which may wait for ever for a host that it does not reach. */
-  stop(): void {
-    this.child.kill("SIGKILL");
-  }
-
   async end(): Promise<Ended> {
     const code = await this.ended;
     return { code, out: this.out, ms: performance.now() - this.since };

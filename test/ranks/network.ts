@@ -22,8 +22,7 @@ export class TwoHosts {
       return false;
     for (const [host, name] of this.names.entries()) {
       ip("-n", name, "addr", "add", `${addressOf(host)}/24`, "dev", name);
-      ip("-n", name, "link", "set", "lo", "up");
-      this.connect(host);
+      for (const each of ["lo", name]) ip("-n", name, "link", "set", each, "up");
     }
     writeFileSync(this.agent, AGENT.replaceAll("NAME", first.slice(0, -1)), { mode: 0o755 });
     return true;
@@ -50,12 +49,13 @@ export class TwoHosts {
     ip("-n", this.names[host], "link", "set", this.names[host], "down");
   }
 
-  connect(host: number): void {
-    ip("-n", this.names[host], "link", "set", this.names[host], "up");
-  }
-
+  /** Removes them, with all that runs there: a part of a launcher may wait for the other host. */
   down(): void {
-    for (const name of this.names) ip("netns", "del", name);
+    for (const name of this.names) {
+      const pids = String(spawnSync("ip", ["netns", "pids", name]).stdout).split("\n");
+      for (const pid of pids.filter(Boolean)) spawnSync("kill", ["-9", pid]);
+      ip("netns", "del", name);
+    }
   }
 
   private get agent(): string {

@@ -64,23 +64,20 @@ describe.skipIf(!loadAddon().addon).each(LAUNCHERS)(
     it.for(RANKS)("all end after the cable of rank %i was cut", async (rank, { skip }) => {
       const folder = mkdtempSync(join(tmpdir(), "pairloom-hosts-"));
       const hosts = new TwoHosts(`pl${process.pid % 10_000}${name[0]}${rank}`, folder);
-      try {
-        if (!hosts.up()) skip("network namespaces cannot be made here");
-        for (let i = 0; i < Math.max(1, REPEATS); i++) {
+      for (let i = 0; i < Math.max(1, REPEATS); i++) {
+        try {
+          if (!hosts.up()) skip("network namespaces cannot be made here");
           await vi.waitFor(() => expect(hosts.areConnected()).toBe(true), 5000);
           const job = rankJob(hosts.launcher(command), 2, ["wait"], { ...PATIENCE, UCX_TLS: "tcp,self" });
           const pids: number[] = JSON.parse((await job.says(/\{"pids".*\}/))[0]).pids;
           hosts.cut(rank);
           await job.says(/rank 1 \(host \S+, pid \d+\) has not been heard of for/);
           await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 1000 * MOST_SECONDS);
-          // Open MPI's waits for the other host, which it does not reach.
-          job.stop();
-          hosts.connect(rank);
+        } finally {
+          hosts.down();
         }
-      } finally {
-        hosts.down();
-        rmSync(folder, { recursive: true });
       }
+      rmSync(folder, { recursive: true });
     });
   },
 );
