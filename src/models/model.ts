@@ -322,6 +322,15 @@ export class ModelFeatures {
   private categorical(name: string, path: string): EmbeddedFeature {
     const feature = this.find(name, path);
     if (feature.kind !== "number" && !feature.numbers && feature.within === undefined) return feature;
+    if (feature.kind === "number" && feature.denseEmbedding)
+      throw new ConfigError({
+        what: `"${name}" has no table`,
+        where: path,
+        got: "a number with a denseEmbedding",
+        expected:
+          'a feature of kind "id" or "ids", or a number with boundaries: this group has tables of its own',
+        next: `Give "${name}" boundaries, or leave it out of this group.`,
+      });
     throw new ConfigError({
       what: `"${name}" has no embedding`,
       where: path,

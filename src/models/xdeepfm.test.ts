@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph/graph.js";
 import { isRow, width } from "../graph/tensor.js";
+import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import { Scope } from "../layers/scope.js";
 import { batchMean } from "../ops/loss.js";
 import { autodiff } from "../passes/autodiff.js";
@@ -16,7 +17,12 @@ const base = { kind: "xdeepfm", wide: { features: fields }, deep, cin: { layers:
 function gradientGraph(model: object) {
   const builder = new GraphBuilder();
   const scope = Scope.root(builder, "training");
-  const infos: FeatureInfo[] = [...fields.map(ids), { kind: "number", name: "price", width: 1 }];
+  const bins = { kind: "piecewiseLinear", bins: 4 } as unknown as DenseEmbedding;
+  const infos: FeatureInfo[] = [
+    ...fields.map(ids),
+    { kind: "number", name: "price", width: 1 },
+    { kind: "number", name: "age", width: 1, denseEmbedding: bins },
+  ];
   const features = new ModelFeatures(scope, new Map(infos.map((info) => [info.name, info])));
   const logits = xdeepfm.build(features, xdeepfm.schema.parse(model), scope, 1);
   builder.output("loss", builder.apply(batchMean, [logits], {})[0]);
@@ -63,6 +69,9 @@ describe("xDeepFM", () => {
     const wide = { features: ["a", "price"] };
     expect(() => gradientGraph({ ...base, wide })).toThrow(
       /model\.wide\.features\[1\]: "price" has no embedding/,
+    );
+    expect(() => gradientGraph({ ...base, wide: { features: ["a", "age"] } })).toThrow(
+      /model\.wide\.features\[1\]: "age" has no table[\s\S]*a number with a denseEmbedding[\s\S]*boundaries, or leave it out/,
     );
   });
 });
