@@ -65,6 +65,7 @@ const MODELS: Readonly<Record<string, Mapper>> = {
       rank: layer.number("compressed_feature_num") ?? 16,
       mlp: mlp(layer.required("feature_num_mlp")),
     }));
+    if (layers.length === 0) settings.missing("wukong_layers");
     return {
       kind: "wukong",
       ...denseAndSparse(settings, groups),

@@ -74,8 +74,16 @@ const SCHEDULES: Readonly<Record<string, (base: number, section: Section) => Lea
 
 /** With a warm-up, the rate grows from the base to the first rate of the list, which is then the base. */
 function manual(base: number, section: Section): LearningRate {
+  const sizes = section.numbers("schedule_sizes");
+  if (sizes.some((size, i) => size <= (sizes[i - 1] ?? -1)))
+    throw section.error("schedule_sizes", {
+      what: "the boundaries do not ascend",
+      got: JSON.stringify(sizes),
+      expected: "steps, each larger than the one before",
+      next: "Put the boundaries in order, with their learning_rates.",
+    });
   // In TorchEasyRec a rate starts in the step after its boundary.
-  const boundaries = section.numbers("schedule_sizes").map((boundary) => boundary + 1);
+  const boundaries = sizes.map((boundary) => boundary + 1);
   const learningRates = section.numbers("learning_rates");
   const by = byOf(section);
   if (!section.boolean("warmup"))

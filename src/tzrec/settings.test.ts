@@ -165,6 +165,9 @@ describe("optimizers", () => {
     const manual = (lists: string) => () =>
       imported({ dense: `adam_optimizer { lr: 0.1 } manual_step_learning_rate { warmup: true ${lists} }` });
     expect(manual("learning_rates: 0.1")).toThrow(/schedule_sizes is missing/);
+    expect(manual("schedule_sizes: [3, 2] learning_rates: [0.1, 0.2]")).toThrow(
+      /schedule_sizes: the boundaries do not ascend\n *got: *\[3,2\]/,
+    );
     expect(manual("schedule_sizes: 5")).toThrow(/learning_rates is missing/);
   });
 
