@@ -17,11 +17,15 @@ export const ROW_HEAD = 2;
 /** Words of a cache line of 64 bytes. */
 const LINE = 16;
 
-/** Words of a row: a row is in no more cache lines than its numbers are in fp32, if need be with words that are 0 at its end. */
+/**
+ * Words of a row: a row is in no more cache lines than its numbers are in fp32, if need be with words that are 0 at its end, where it
+ * still has fewer words than numbers.
+ */
 export function wordsOf({ bits, dim }: QuantizedAttrs): number {
-  let words = ROW_HEAD + Math.ceil((dim * bits) / 32);
+  const least = ROW_HEAD + Math.ceil((dim * bits) / 32);
+  let words = least;
   while (words < dim && linesOf(words) > linesOf(dim)) words++;
-  return words;
+  return words < dim ? words : least;
 }
 
 /** In how many cache lines a row is on average, where rows follow one another from the begin of a line. */

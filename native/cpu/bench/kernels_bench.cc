@@ -140,9 +140,10 @@ void bench_embedding(const KernelTable& t, uint32_t dim, uint32_t rows) {
 // As bundles have them (src/quantized-rows.ts): a row is in no more cache lines than in fp32.
 uint32_t quantized_words(uint32_t dim, uint32_t bits) {
   const auto lines = [](uint32_t words) { return 16 + words - std::min(16u, words & -words); };
-  uint32_t words = 2 + (dim * bits + 31) / 32;
+  const uint32_t least = 2 + (dim * bits + 31) / 32;
+  uint32_t words = least;
   while (words < dim && lines(words) > lines(dim)) ++words;
-  return words;
+  return words < dim ? words : least;
 }
 
 // Random rows of tables with as many rows, as numbers and as integers of 8 and 4 bits.
