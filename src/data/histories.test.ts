@@ -204,7 +204,7 @@ it.each([
   [
     "scale",
     { rows: [{ user: 1, at: 1_700_000_000_000, item: 1, shop: 1 }] },
-    /different units\n *got: *at since 1970: milliseconds in the events, seconds in the rows/,
+    /different units\n *got: *at: milliseconds in the events, seconds in the rows/,
     1_700_000_000,
   ],
   ["key", { rows: [{ at: 1, item: 1, shop: 1 }] }, /events.clicks.* has no such column/],
@@ -218,18 +218,20 @@ it.each([
 });
 
 it("of later files have times of the unit of training", async () => {
-  const sourceWith = (second: number) =>
-    sourceSchema.parse({
-      rows: [{ user: 1, at: 1_700_000_090 * second, n: 1, y: 0 }],
+  const sourceWith = (second: number | "dates") => {
+    const at = (time: number) => (second === "dates" ? new Date(1000 * time).toISOString() : time * second);
+    return sourceSchema.parse({
+      rows: [{ user: 1, at: at(1_700_000_090), n: 1, y: 0 }],
       events: {
         clicks: {
-          rows: [{ user: 1, at: 1_700_000_000 * second, item: 1, shop: 1 }],
+          rows: [{ user: 1, at: at(1_700_000_000), item: 1, shop: 1 }],
           by: "user",
           time: "at",
           window: 60,
         },
       },
     });
+  };
   const data = dataSchema.parse({ label: "y", cacheDir: folder, maxBadRows: 1, train: sourceWith(1000) });
   const { features: fitted } = await prepareData({ data, features: FEATURES });
   expect(fitted.timeUnits).toEqual({ clicks: "milliseconds" });
@@ -238,7 +240,10 @@ it("of later files have times of the unit of training", async () => {
       expect(listsOf(columns, "items")).toEqual(columns.rows === 0 ? [] : [[]]);
   };
   await scan(sourceWith(1000));
+  await expect(scan(sourceWith("dates"))).rejects.toThrow(/does not have the type/);
+  const ofDates = await prepareData({ data: { ...data, train: sourceWith("dates") }, features: FEATURES });
+  expect(ofDates.features.timeUnits).toEqual({ clicks: "dates" });
   await expect(scan(sourceWith(1))).rejects.toThrow(
-    /at since 1970: seconds in the events, seconds in the rows, milliseconds in training/,
+    /at: seconds in the events, seconds in the rows, milliseconds in training/,
   );
 });

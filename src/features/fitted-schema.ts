@@ -13,7 +13,7 @@ import {
   type IdMapping,
   missingOf,
 } from "./fitted.js";
-import { EPOCH_UNITS } from "./instant.js";
+import { TIME_UNITS } from "./instant.js";
 import type { Derivation } from "./kinds/define-kind.js";
 import { dynamicFields } from "./schema/dynamic-table.js";
 import { TABLE_SETTINGS } from "./schema/feature-fields.js";
@@ -187,7 +187,7 @@ export const fittedSchema: z.ZodType<FittedFeatures> = z
     textTypes: columnTypes.optional(),
     types: columnTypes.optional(),
     tableTypes: z.record(z.string(), columnTypes).optional(),
-    timeUnits: z.record(z.string(), z.enum(EPOCH_UNITS)).optional(),
+    timeUnits: z.record(z.string(), z.enum(TIME_UNITS)).optional(),
     modules: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional(),
   })
   .superRefine((fitted, context) => {

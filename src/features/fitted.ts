@@ -2,7 +2,7 @@ import { type DynamicSpec, KEYS, type TranslationSpec } from "../graph/translati
 import type { DenseEmbedding } from "../layers/dense-embedding.js";
 import type { Composition } from "../layers/embedding-layer.js";
 import type { TableInitializer } from "../layers/initializer.js";
-import type { EpochUnit } from "./instant.js";
+import type { TimeUnit } from "./instant.js";
 import type { Reading } from "./reading.js";
 import type { DynamicConfig } from "./schema/dynamic-table.js";
 import type { TableNumbers } from "./schema/features.js";
@@ -28,8 +28,8 @@ export interface TextRules {
    * sequences have points, but no slash.
    */
   readonly tableTypes?: TableTypes;
-  /** By sequence, the unit since 1970 of the times of its events, where these are numbers that tell it. */
-  readonly timeUnits?: Readonly<Record<string, EpochUnit>>;
+  /** By sequence, what the times of its events were. */
+  readonly timeUnits?: Readonly<Record<string, TimeUnit>>;
   /** The SQL types of columns that text files have as values of such a type: texts of requests are read as such. */
   readonly textTypes?: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../config/config.js";
+import type { RawRow } from "../features/encoder.js";
 import { fitFeatures } from "../features/fit.js";
 import { PreciseDate } from "../features/instant.js";
 import { EventStore } from "./event-store.js";
@@ -70,7 +71,12 @@ describe.each(Object.entries(UNITS))("a store of events with times in %s", (_, u
 
 it("has nothing for a row or of an event without a key or a time, and refuses what is no time", () => {
   const store = new EventStore(modelOf(), "clicks");
-  for (const event of [{ at: 1 }, { user: 1 }, { user: 1, at: null }]) store.add({ ...event, item: 1 });
+  for (const event of [
+    { user: null, at: 1 },
+    { user: "", at: 1 },
+    { user: 1, at: null },
+  ])
+    store.add({ ...event, item: 1 });
   store.add({ user: 1, at: 1, item: 2 });
   expect(store.withHistory({ user: 1, at: null })).toMatchObject({ "clicks.item": [] });
   expect(store.withHistory({ user: null, at: 3 })).toMatchObject({ "clicks.item": [] });
@@ -79,10 +85,33 @@ it("has nothing for a row or of an event without a key or a time, and refuses wh
   for (const name of ["views", "toString"])
     expect(() => new EventStore(modelOf(), name)).toThrow(/one of clicks/);
   const inherited = new EventStore(modelOf({}, "constructor"), "clicks");
-  inherited.add({ at: 1, item: 1 });
+  expect(() => inherited.add({ at: 1, item: 1 })).toThrow(/the column constructor is not in the row/);
   inherited.add({ constructor: 1, at: 1, item: 2 });
   expect(inherited.withHistory({ at: 3 })).toMatchObject({ "clicks.item": [] });
   expect(inherited.withHistory({ constructor: 1, at: 3 })).toMatchObject({ "clicks.item": [2] });
+});
+
+it.each<[string, unknown, RegExp]>([
+  ["a key that is written in another way", { User: 1, at: 1, item: 1 }, /the column user is not in the row/],
+  ["no time", { user: 1, item: 1 }, /the column at is not in the row/],
+  [
+    "no column of a feature",
+    { user: 1, at: 1, Item: 1 },
+    /item is not in the row[\s\S]*"Item" meant to be "item"/,
+  ],
+  [
+    "a value that a feature cannot read",
+    { user: 1, at: 1, item: { a: 1 } },
+    /feature items cannot read the event/,
+  ],
+  ["a list in place of a value", { user: 1, at: 1, item: ["a"] }, /feature items cannot read the event/],
+  ["a list of events", [{ user: 1, at: 1, item: 1 }], /a row is not an object/],
+  ["a text", "click", /a row is not an object/],
+])("refuses %s, and has the events before it", (_, event, message) => {
+  const store = new EventStore(modelOf(), "clicks");
+  store.add({ user: 1, at: 1, item: 3 });
+  for (const use of [store.add, store.check]) expect(() => use.call(store, event as RawRow)).toThrow(message);
+  expect(store.withHistory({ user: 1, at: 2 })["clicks.item"]).toEqual([3]);
 });
 
 it("has the keys of training: texts that mean nobody, white space, and numbers with a type", () => {
@@ -125,8 +154,10 @@ it.each([
 it("reads times by the rules of training: texts that mean missing, white space, a decimal comma, and no infinities", () => {
   const { config, features } = modelOf({ window: 1.5 });
   const rules = { nullValues: ["NA"], trim: true, decimal: "," } as const;
+  // The ages are those of texts without a decimal comma.
+  const withoutAges = features.features.filter(({ name }) => name !== "ages");
   const [store, dates] = [1, 2].map(
-    () => new EventStore({ config, features: { ...features, ...rules } }, "clicks"),
+    () => new EventStore({ config, features: { ...features, ...rules, features: withoutAges } }, "clicks"),
   );
   const { POSITIVE_INFINITY, NEGATIVE_INFINITY } = Number;
   const times = ["NA", POSITIVE_INFINITY, NEGATIVE_INFINITY, " 9,5 ", 11];
@@ -142,7 +173,7 @@ it.each(Object.keys(UNITS) as (keyof typeof UNITS)[])(
   (kind) => {
     const store = new EventStore(modelOf(), "clicks");
     const [unit, other] = [UNITS[kind], kind === "numbers" ? UNITS.texts : UNITS.numbers];
-    store.check({ user: 1, at: other(1) });
+    store.check({ user: 1, at: other(1), item: 1 });
     store.add({ user: 1, at: unit(1), item: 1 });
     store.add({ user: 1, at: null, item: 2 });
     for (const use of [store.add, store.check, store.withHistory])
@@ -198,4 +229,22 @@ it("has numbers of the unit of training, and shares events with versions that ha
   store.add({ user: 1, at: 1_700_000_000, item: 5 });
   expect(next.withHistory(row)).toMatchObject({ "clicks.item": [5] });
   expect(() => store.for(inMilliseconds)).toThrow("numbers of milliseconds since 1970");
+});
+
+it("has dates as training had, also where these were texts, and numbers of no unit beside those of one", () => {
+  const trainedWith = (unit: "dates" | "numbers") => {
+    const { config, features } = modelOf();
+    const tableTypes = { "events/clicks": { at: "VARCHAR" } };
+    return new EventStore(
+      { config, features: { ...features, tableTypes, timeUnits: { clicks: unit } } },
+      "clicks",
+    );
+  };
+  const dates = trainedWith("dates");
+  for (const at of [1_700_000_000_000, "1700000000000", 1_700_000_000_000_000n])
+    expect(() => dates.add({ user: 1, at, item: 1 })).toThrow("the times of events are dates");
+  dates.addAll([{ user: 1, at: "2026-01-31", item: 1 }]);
+  const numbers = trainedWith("numbers");
+  expect(() => numbers.add({ user: 1, at: new Date(), item: 1 })).toThrow("the times of events are numbers");
+  numbers.addAll([{ user: 1, at: 5, item: 1 }]);
 });

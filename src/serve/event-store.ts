@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.js";
 import { ConfigError, DataError } from "../errors.js";
 import { canonicalText, refusalOfText } from "../features/canonical.js";
-import { cellReader, type RawRow, valueIn } from "../features/encoder.js";
+import { cellReader, createEncoder, type Encoder, type RawRow, valueIn } from "../features/encoder.js";
 import {
   eventsTable,
   type FittedFeatures,
@@ -15,6 +15,7 @@ import { isInstantType } from "../features/sql-types.js";
 import { numberValue, trimmedText } from "../features/values.js";
 import { ownValue } from "../own-value.js";
 import { showValue } from "../show-value.js";
+import { refuseOtherRows, refuseRowsWithout } from "./rows.js";
 
 /** What the store needs to know of a model: a predictor has it. */
 export interface EventsModel {
@@ -44,6 +45,9 @@ interface Timeline {
   readonly events: RawRow[];
 }
 
+/** Events that features read at once, to check them. */
+const CHECKED_TOGETHER = 1000;
+
 /** The events of all keys, which versions of a model share. */
 interface Timelines {
   readonly byKey: Map<string, Timeline>;
@@ -61,6 +65,10 @@ export class EventStore {
   private readonly table: EventTable;
   /** By column of rows, the column of events. */
   private readonly columns: ReadonlyMap<string, string>;
+  /** The columns that an event has: whose it is, when, and what features read. */
+  private readonly needed: readonly string[];
+  /** Of the features that read the events, and of rows nothing but their time. */
+  private readonly encoder: Encoder;
   private readonly momentOfRow: MomentReader;
   private readonly momentOfEvent: MomentReader;
   private timelines: Timelines;
@@ -82,8 +90,10 @@ export class EventStore {
     const trained = { ...textRulesOf(fitted), textTypes: undefined };
     const known = [...(fitted.nullValues ?? []), ...nullValues];
     const ofEvents = { ...trained, ...statedRules({ ...stated, nullValues: known }), textTypes };
-    const unit = ownValue(fitted.timeUnits ?? {}, sequence);
-    const areDates = unit === undefined ? datesOfTraining(fitted, sequence, this.table) : false;
+    const trainedUnit = ownValue(fitted.timeUnits ?? {}, sequence);
+    const areDates =
+      trainedUnit === undefined ? datesOfTraining(fitted, sequence, this.table) : trainedUnit === "dates";
+    const unit = trainedUnit === "dates" || trainedUnit === "numbers" ? undefined : trainedUnit;
     this.timelines = { byKey: new Map(), areDates, unit };
     this.momentOfRow = momentReader(this.table, fitted);
     this.momentOfEvent = momentReader(this.table, ofEvents);
@@ -91,6 +101,14 @@ export class EventStore {
       .flatMap(({ reading }) => reading.columns)
       .filter((column) => column.startsWith(prefix));
     this.columns = new Map(own.map((column) => [column, column.slice(prefix.length)]));
+    const { by, time } = this.table;
+    this.needed = [...new Set([by, time, ...this.columns.values()])];
+    const isOwn = (column: string) => this.columns.has(column) || column === time;
+    const alone = fitted.features.filter(({ reading: { columns, derivation } }) => {
+      const readsFeatures = derivation?.inputs.some((input) => "feature" in input) ?? false;
+      return !readsFeatures && columns.every(isOwn) && columns.some((column) => this.columns.has(column));
+    });
+    this.encoder = createEncoder({ ...fitted, features: alone }, { reuses: true });
   }
 
   /** The columns of rows that say whose history it is, and until when. */
@@ -107,7 +125,7 @@ export class EventStore {
   for(model: EventsModel): EventStore {
     const store = new EventStore(model, this.sequence);
     if (store.readsAs(this)) store.timelines = this.timelines;
-    else for (const { events } of this.timelines.byKey.values()) for (const event of events) store.add(event);
+    else for (const { events } of this.timelines.byKey.values()) store.addAll(events);
     return store;
   }
 
@@ -120,10 +138,31 @@ export class EventStore {
   }
 
   /**
-   * Adds an event, in any order. One without a key or a time belongs to nobody.
-   * @throws DataError if its time is none, or a number where those of others are dates
+   * Adds an event, in any order. One whose key or time is null belongs to nobody.
+   * @throws DataError if it lacks a column, if its time is none or a number where those of others are dates, or if a feature cannot
+   * read it
    */
   add(event: RawRow): void {
+    this.check(event);
+    this.insert(event);
+  }
+
+  /** {@link add} for many, which are checked together. @throws DataError for the first that it refuses, before any is added */
+  addAll(events: Iterable<RawRow>): void {
+    const all = Array.from(events);
+    for (const event of all) this.checkMoment(event);
+    for (let i = 0; i < all.length; i += CHECKED_TOGETHER)
+      this.refuseUnread(all.slice(i, i + CHECKED_TOGETHER));
+    for (const event of all) this.insert(event);
+  }
+
+  /** @throws DataError for an event that {@link add} refuses */
+  check(event: RawRow): void {
+    this.checkMoment(event);
+    this.refuseUnread([event]);
+  }
+
+  private insert(event: RawRow): void {
     const moment = this.momentOfEvent(event);
     if (moment === undefined) return;
     this.refuseOther(moment, event);
@@ -137,10 +176,31 @@ export class EventStore {
     this.timelines.byKey.set(key, { times, events });
   }
 
-  /** @throws DataError for an event that {@link add} refuses */
-  check(event: RawRow): void {
+  private checkMoment(event: RawRow): void {
+    const where = `events of ${this.sequence}`;
+    refuseOtherRows([event], this.needed, where);
     const moment = this.momentOfEvent(event);
     if (moment) this.refuseOther(moment, event);
+    refuseRowsWithout([event], this.needed, where);
+  }
+
+  /** What a feature cannot read would refuse every later request of the key. */
+  private refuseUnread(events: readonly RawRow[]): void {
+    const { time } = this.table;
+    const owned = events.filter((event) => this.momentOfEvent(event) !== undefined);
+    const rows = owned.map((event) => {
+      const lists = this.columnNames.map((name) => [name, this.valuesOf([event], name)]);
+      return { [time]: valueIn(event, time), ...Object.fromEntries(lists) };
+    });
+    const [bad] = this.encoder.encode(rows).bad;
+    if (!bad) return;
+    throw new DataError({
+      what: `the feature ${bad.feature} cannot read the event`,
+      where: `events of ${this.sequence}`,
+      got: `${showValue(owned[bad.row])} (${bad.reason})`,
+      expected: "values as in the training data",
+      next: "Correct the event: with it, every later request of its key would be refused.",
+    });
   }
 
   /** Numbers have another unit than dates, and seconds another than milliseconds: those of files have one type and one unit. */

@@ -26,7 +26,7 @@ export class Histories {
     return new Histories(
       Object.entries(events).map(([sequence, all]) => {
         const store = new EventStore(model, sequence);
-        for (const event of all) store.add(event);
+        store.addAll(all);
         return [sequence, store] as const;
       }),
     );

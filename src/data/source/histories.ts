@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ConfigError, DataError } from "../../errors.js";
 import { isRefusedSql, microsecondsSql } from "../../features/canonical.js";
 import { eventsTable, type TextRules } from "../../features/fitted.js";
-import { type EpochUnit, epochUnit, ISO_TIME } from "../../features/instant.js";
+import { epochUnit, ISO_TIME, type TimeUnit } from "../../features/instant.js";
 import { decimalType, integerType, isFloatType, isInstantType } from "../../features/sql-types.js";
 import { NUMBER_TEXT } from "../../features/type-texts.js";
 import { trimmedSql } from "../../features/values.js";
@@ -81,8 +81,8 @@ interface History {
   readonly events: Source;
   /** Of the events. */
   readonly columns: readonly string[];
-  /** Of the times of training, where these are numbers that tell it. */
-  readonly unit?: EpochUnit;
+  /** Of the times of training. */
+  readonly unit?: TimeUnit;
 }
 
 async function withHistory(duck: Duck, rows: Source, history: History): Promise<Source> {
@@ -98,7 +98,7 @@ async function withHistory(duck: Duck, rows: Source, history: History): Promise<
     ...numbered,
     columns: [...rows.columns, ...added],
     keys: { ...rows.keys, [events.where]: keys },
-    ...(unit && { timeUnits: { ...rows.timeUnits, [sequence]: unit } }),
+    timeUnits: { ...rows.timeUnits, [sequence]: unit },
     cuts: new Map([
       ...(rows.cuts ?? []),
       ...columns.map((name) => [historyColumn(sequence, name), cut] as const),
@@ -119,7 +119,7 @@ async function buildHistories(
   duck: Duck,
   rows: Source,
   { sequence, table, events, columns, unit: trained }: History,
-): Promise<{ lists: string; keys: HistoryKeys; unit?: EpochUnit }> {
+): Promise<{ lists: string; keys: HistoryKeys; unit: TimeUnit }> {
   const { where } = events;
   for (const column of columns) columnType(events, column, where);
   const times = await timesOf(duck, rows, events, table);
@@ -141,9 +141,8 @@ async function buildHistories(
     moments,
     `SELECT ${row}, ${keySql(rows, table)} AS "@key", ${times.ofRows} AS "@time" FROM (${rows.select()})`,
   );
-  const unit = times.areDates
-    ? undefined
-    : await commonUnit(duck, { sorted, moments, trained }, table, where);
+  const found = { sorted, moments, trained, areDates: times.areDates };
+  const unit = await commonUnit(duck, found, table, where);
   const keys = await historyKeys(duck, table.by, { rows: moments, events: sorted }, where);
   await create(spans, spansSql(sorted, moments, table, times));
   await create(lists, listsSql(sorted, moments, spans, names, quoteName(historyColumn(sequence, CUT))));
@@ -242,33 +241,38 @@ async function timesOf(
 const MICROSECONDS = 1e6;
 
 /**
- * The unit of times that are numbers, `undefined` where none tells it. Seconds since 1970 on one side and milliseconds on the other are
- * refused: every event would be before, or after, every row. So are milliseconds after a training with seconds, whose window is
- * another one.
- * @param tables with the column `@time`, and the unit of training
+ * What the times are. Seconds since 1970 on one side and milliseconds on the other are refused: every event would be before, or after,
+ * every row. So are milliseconds after a training with seconds or with dates, whose window is another one.
+ * @param found tables with the column `@time`, what is in it, and what was in training
  */
 async function commonUnit(
   duck: Duck,
-  { sorted, moments, trained }: { sorted: string; moments: string; trained: EpochUnit | undefined },
+  found: { sorted: string; moments: string; trained: TimeUnit | undefined; areDates: boolean },
   { time }: EventTableConfig,
   where: string,
-): Promise<EpochUnit | undefined> {
-  const unitOf = async (table: string) => {
+): Promise<TimeUnit> {
+  const { sorted, moments, trained, areDates } = found;
+  const unitOf = async (table: string): Promise<TimeUnit> => {
+    if (areDates) return "dates";
     const [range] = await duck.rows(`SELECT min("@time"), max("@time") FROM ${table}`, where);
     const [first, last] = range.map((value) => epochUnit(Number(value ?? Number.NaN)));
-    return first === last ? first : undefined;
+    return (first === last ? first : undefined) ?? "numbers";
   };
-  const [ofEvents, ofRows] = [await unitOf(sorted), await unitOf(moments)];
-  const found = [trained, ofEvents, ofRows].flatMap((unit) => unit ?? []);
-  if (new Set(found).size <= 1) return found[0];
-  const places = { "in the events": ofEvents, "in the rows": ofRows, "in training": trained };
-  const told = Object.entries(places).flatMap(([place, unit]) => (unit ? [`${unit} ${place}`] : []));
+  const places = {
+    "in the events": await unitOf(sorted),
+    "in the rows": await unitOf(moments),
+    "in training": trained,
+  };
+  const units = Object.values(places).flatMap((unit) => unit ?? []);
+  const [unit = "numbers"] = units.filter((each) => each !== "numbers");
+  if (units.every((each) => each === unit || (each === "numbers" && unit !== "dates"))) return unit;
+  const told = Object.entries(places).flatMap(([place, each]) => (each ? [`${each} ${place}`] : []));
   throw new DataError({
     what: "the times of events, of rows and of training have different units",
     where: `${where}.time`,
-    got: `${time} since 1970: ${told.join(", ")}`,
-    expected: "one unit everywhere",
-    next: "Convert the times in sql, for example with * 1000.",
+    got: `${time}: ${told.join(", ")}`,
+    expected: "dates everywhere, or numbers of one unit since 1970",
+    next: "Convert the times in sql, for example with * 1000, or with to_timestamp.",
   });
 }
 
