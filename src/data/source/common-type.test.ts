@@ -20,6 +20,38 @@ it.each([
   expect(await duck.rows(sql, "test")).toEqual([[common, "true"]]);
 });
 
+it.each([
+  [
+    "{'a': 3, 'b': 'x'}",
+    "STRUCT(a INTEGER, b VARCHAR)",
+    "STRUCT(b VARCHAR, a BIGINT)",
+    "STRUCT(a BIGINT, b VARCHAR)",
+  ],
+  ["{'a': 3}", "STRUCT(a INTEGER)", "STRUCT(b DATE)", "STRUCT(a INTEGER, b DATE)"],
+  ["NULL", "STRUCT(a INTEGER)", "STRUCT(a DOUBLE)", "STRUCT(a DOUBLE)"],
+  [
+    "[{'a b': [1]}, NULL]",
+    'STRUCT("a b" TINYINT[])[]',
+    'STRUCT("a b" INTEGER[])[]',
+    'STRUCT("a b" INTEGER[])[]',
+  ],
+])("%s: %s and then %s are %s", async (value, from, other, common) => {
+  expect(commonType(from, other)).toBe(common);
+  const wide = widenedSql(`CAST(${value} AS ${from})`, from, common);
+  const [[type, text]] = await duck.rows(`SELECT typeof(${wide}), CAST(${wide} AS VARCHAR)`, "test");
+  const expected = value.replace("'x'", "x").replaceAll("'a b'", "'a b'");
+  expect(type).toBe(common);
+  expect(text).toBe(value === "NULL" ? null : common.includes("DATE") ? "{'a': 3, 'b': NULL}" : expected);
+});
+
+it("structs of fields without a common type have none, and a changed field is found", async () => {
+  expect(commonType("STRUCT(a INTEGER, b DATE)", "STRUCT(a VARCHAR)")).toBeUndefined();
+  expect(commonType("STRUCT(a INTEGER)", "STRUCT(A INTEGER)")).toBeUndefined();
+  const value = "CAST({'a': 9007199254740993, 'b': 1} AS STRUCT(a BIGINT, b BIGINT))";
+  const changed = changedSql(value, "STRUCT(a BIGINT, b BIGINT)", "STRUCT(a DOUBLE, b BIGINT)");
+  expect(await duck.rows(`SELECT ${changed}`, "test")).toEqual([["9007199254740993"]]);
+});
+
 it("maps of values without a common type have none", () => {
   expect(commonType("MAP(VARCHAR, INTEGER)", "MAP(VARCHAR, VARCHAR)")).toBeUndefined();
 });

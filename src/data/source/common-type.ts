@@ -7,7 +7,7 @@ import {
   signedType,
 } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
-import { mapTypes } from "./nested-types.js";
+import { mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
 
 /** The type that holds every value of two DuckDB types without a change. */
 
@@ -39,9 +39,24 @@ export function commonType(a: string, b: string): string | undefined {
     const [key, value] = [commonType(mapA.key, mapB.key), commonType(mapA.value, mapB.value)];
     return key && value && `MAP(${key}, ${value})`;
   }
+  const [fieldsA, fieldsB] = [structFields(a), structFields(b)];
+  if (fieldsA && fieldsB) return commonStruct(fieldsA, fieldsB);
   return (
     commonInteger(a, b) ?? commonDecimal(a, b) ?? commonDouble(a, b) ?? commonTime(a, b) ?? commonText(a, b)
   );
+}
+
+type Fields = ReadonlyMap<string, string>;
+
+/** A field that one of them has not is missing there. DuckDB tells no names apart that differ only in capitals. */
+function commonStruct(a: Fields, b: Fields): string | undefined {
+  const names = [...new Set([...a.keys(), ...b.keys()])];
+  if (new Set(names.map((name) => name.toLowerCase())).size < names.length) return undefined;
+  const fields = names.map((name) => {
+    const type = commonType(a.get(name) ?? NO_TYPE, b.get(name) ?? NO_TYPE);
+    return type && `${name} ${type}`;
+  });
+  return fields.includes(undefined) ? undefined : `STRUCT(${fields.join(", ")})`;
 }
 
 function commonInteger(a: string, b: string): string | undefined {
@@ -83,6 +98,8 @@ function commonText(a: string, b: string): string | undefined {
   return isText(a) && isText(b) ? "VARCHAR" : undefined;
 }
 
+const fieldSql = (value: string, name: string) => `struct_extract(${value}, ${textOfName(name)})`;
+
 /** SQL that reads a column of one type as the common one. */
 export function widenedSql(column: string, from: string, to: string): string {
   if (from === to) return column;
@@ -95,6 +112,14 @@ export function widenedSql(column: string, from: string, to: string): string {
     const part = (name: "key" | "value") =>
       widenedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`);
     return `map(${part("key")}, ${part("value")})`;
+  }
+  const [fields, wideFields] = [structFields(from), structFields(to)];
+  if (fields && wideFields) {
+    const parts = [...wideFields].map(([name, type]) => ({
+      name,
+      sql: widenedSql(fieldSql(column, name), fields.get(name) ?? NO_TYPE, type),
+    }));
+    return structSql(column, parts);
   }
   // The digits that FLOAT shows are those that its writer meant.
   if (from === "FLOAT") return `CAST(CAST(${column} AS VARCHAR) AS ${to})`;
@@ -117,6 +142,13 @@ export function changedSql(column: string, from: string, to: string): string | u
     const part = (name: "key" | "value") =>
       changedSql(`map_${name}s(${column})`, `${map[name]}[]`, `${wideMap[name]}[]`);
     const parts = [part("key"), part("value")].filter((sql) => sql !== undefined);
+    return parts.length > 0 ? `coalesce(${parts.join(", ")})` : undefined;
+  }
+  const [fields, wideFields] = [structFields(from), structFields(to)];
+  if (fields && wideFields) {
+    const parts = [...fields].flatMap(
+      ([name, type]) => changedSql(fieldSql(column, name), type, wideFields.get(name) ?? type) ?? [],
+    );
     return parts.length > 0 ? `coalesce(${parts.join(", ")})` : undefined;
   }
   const decimal = decimalOf(from);

@@ -1,6 +1,6 @@
 import { listElement } from "../../features/sql-types.js";
-import { ITEM, isJsonValue, textOfName } from "./json-value.js";
-import { mapTypes, structFields } from "./nested-types.js";
+import { ITEM, isJsonValue } from "./json-value.js";
+import { mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
 
 /**
  * Lists, maps and objects of JSON files that have no value inside, such as `[]` and `[{"price": null}]`: DuckDB gives what is not
@@ -67,12 +67,4 @@ function filledStruct(
     sql: structSql(value, fields),
     hasValue: `(${fields.map(({ hasValue }) => hasValue).join(" OR ")})`,
   };
-}
-
-function structSql(
-  value: string,
-  fields: readonly { readonly name: string; readonly sql: string }[],
-): string {
-  const list = fields.map(({ name, sql }) => `${name} := ${sql}`);
-  return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${list.join(", ")}) END`;
 }

@@ -1,8 +1,7 @@
 import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import { listTextSql } from "../../features/list-text.js";
 import { listElement } from "../../features/sql-types.js";
-import { quoteText } from "./duckdb.js";
-import { mapLeaves, mapTypes, structFields } from "./nested-types.js";
+import { mapLeaves, mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
 
@@ -65,16 +64,11 @@ export function jsonSqlTexts(value: string, type: string, isId: boolean): string
     return `list_transform(${value}, lambda ${ITEM}: ${jsonSqlTexts(ITEM, element, isId)})`;
   const map = mapTypes(type);
   if (map) return `map(map_keys(${value}), ${jsonSqlTexts(`map_values(${value})`, `${map.value}[]`, isId)})`;
-  const fields = [...structFields(type)!].map(
-    ([name, field]) =>
-      `${name} := ${jsonSqlTexts(`struct_extract(${value}, ${textOfName(name)})`, field, isId)}`,
-  );
-  return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${fields.join(", ")}) END`;
-}
-
-/** The name of a field, which DuckDB quotes where it has to, as a text. */
-export function textOfName(name: string): string {
-  return quoteText(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
+  const fields = [...structFields(type)!].map(([name, field]) => ({
+    name,
+    sql: jsonSqlTexts(`struct_extract(${value}, ${textOfName(name)})`, field, isId),
+  }));
+  return structSql(value, fields);
 }
 
 /** A JSON value as a list of JSON values: the list itself, the parts of a text, or one value. */

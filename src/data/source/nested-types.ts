@@ -1,4 +1,5 @@
 import { listElement } from "../../features/sql-types.js";
+import { quoteText } from "./duckdb.js";
 
 /** Types of lists, maps and structs. */
 
@@ -45,4 +46,18 @@ export function mapLeaves(type: string, replace: (leaf: string) => string): stri
   const fields = structFields(type);
   if (!fields) return replace(type);
   return `STRUCT(${[...fields].map(([name, field]) => `${name} ${mapLeaves(field, replace)}`).join(", ")})`;
+}
+
+/** The name of a field, which DuckDB quotes where it has to, as a text. */
+export function textOfName(name: string): string {
+  return quoteText(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
+}
+
+/** SQL of a struct of these fields, by the names that DuckDB gives them; NULL where the value is. */
+export function structSql(
+  value: string,
+  fields: readonly { readonly name: string; readonly sql: string }[],
+): string {
+  const list = fields.map(({ name, sql }) => `${name} := ${sql}`);
+  return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${list.join(", ")}) END`;
 }
