@@ -19,7 +19,7 @@ import { learnStatistics } from "./learn/learn.js";
 import { learnDerived } from "./learn/learn-derived.js";
 import type { TargetQuery } from "./learn/target-query.js";
 import { ownedName } from "./pack/owned-directory.js";
-import { packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
+import { encodingSteps, packSource, type SplitTarget, tooManyBadRows } from "./pack/pack-source.js";
 import type { PackedDataset } from "./pack/packed.js";
 import { PACKED_VERSION } from "./pack/packed-format.js";
 import { PackedWriter } from "./pack/packed-writer.js";
@@ -27,6 +27,7 @@ import { failedDirectory, openCached, type PreparedData, packInto, writePrepared
 import { readQuarantine } from "./pack/quarantine.js";
 import { verifyCompressed } from "./source/compressed.js";
 import { Duck, quoteName } from "./source/duckdb.js";
+import { NO_ROWS } from "./source/rejects.js";
 import type { Source } from "./source/source.js";
 import { findFiles, type SourceFiles } from "./source/source-files.js";
 import { sqlFiles } from "./source/sql-files.js";
@@ -187,7 +188,7 @@ async function learn(duck: Duck, options: PrepareOptions, job: Job): Promise<Lea
   const trained = job.leftOut === undefined ? predicate : `(${predicate}\n) AND NOT (${job.leftOut})`;
   const training = `SELECT * FROM (${job.source.select()}) WHERE (${trained}\n)`;
   const first = await duck.rows(`SELECT 1 FROM (${training}\n) LIMIT 1`, job.source.where);
-  if (first.length === 0) throw emptySplit("train", data);
+  if (first.length === 0) throw emptySplit("train", data, await malformedReasons(duck, job.source));
   const learnt = await learnStatistics(duck, features, job.wires, training);
   const { wires, source } = job;
   const { types, tableTypes, timeUnits, textTypes } = source;
@@ -286,14 +287,37 @@ function checkSplit(name: SplitName, split: PackedDataset | undefined, data: Dat
     );
 }
 
-function emptySplit(name: SplitName, { source, split }: DataConfig): DataError {
+/** How often rows are malformed, by reason. */
+async function malformedReasons(duck: Duck, source: Source): Promise<Record<string, number>> {
+  const reasons: Record<string, number> = {};
+  // Reads all values, which lists the malformed rows.
+  await duck.rows(`SELECT bit_xor(hash(COLUMNS(*))) FROM (${source.select(REJECTS)})`, source.where);
+  const unread = await source.unread?.(REJECTS, NO_ROWS);
+  for await (const { reason } of unread?.malformed ?? []) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  return reasons;
+}
+
+const REJECTS = "without_split";
+
+/** @param malformed of the source, if no row of it is in the split */
+function emptySplit(
+  name: SplitName,
+  { source, split }: DataConfig,
+  malformed: Readonly<Record<string, number>> = {},
+): DataError {
+  const rows = split
+    ? `no row of data.source belongs to it: ${JSON.stringify(split)}`
+    : "the source gives no rows";
+  const refused = Object.entries(malformed).map(([reason, times]) => `${times} × ${reason}`);
+  const corrected = `${["Correct the malformed rows", ...encodingSteps(Object.keys(malformed))].join(", or ")}.`;
+  const compared = split
+    ? "Compare split with the values of the columns that it reads."
+    : "Check the source and its sql.";
   return new DataError({
     what: `the split ${name} has no rows`,
     where: source ? `data.split.${name}` : `data.${name}`,
-    got: split ? `no row of data.source belongs to it: ${JSON.stringify(split)}` : "the source gives no rows",
+    got: [rows, ...refused.slice(0, 5)].join("; "),
     expected: "at least one row",
-    next: split
-      ? "Compare split with the values of the columns that it reads."
-      : "Check the source and its sql.",
+    next: refused.length > 0 ? corrected : compared,
   });
 }
