@@ -553,8 +553,9 @@ describe("the schema", () => {
 it("a training split without rows tells of rows that are malformed", async () => {
   const path = nameOf(".csv");
   const lines = Array.from({ length: 30 }, (_, i) => `${i},caf\u00e9 ${i},${i % 2}\n`);
-  writeFileSync(path, `row,town,y\n${lines.join("")}`, "latin1");
-  const error = await errorOf(prepare({ source: { path }, split: { by: "town", test: 0.5 } }));
+  writeFileSync(path, `row,town,y\n30,plain,1\n${lines.join("")}`, "latin1");
+  const split = { train: "town <> 'plain'", test: "town = 'plain'" };
+  const error = await errorOf(prepare({ source: { path }, split }));
   expect(error.message).toMatch(/the split train has no rows[\s\S]*30 × malformed row: Invalid unicode/);
   expect(error.message).toMatch(/Correct the malformed rows, or set the encoding .*windows-1252/);
 });
