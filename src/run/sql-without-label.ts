@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { DataConfig } from "../data/data-config.js";
 import { scratchDirectory } from "../data/pack/owned-directory.js";
@@ -31,15 +32,31 @@ export async function sqlWithoutLabel(data: DataConfig): Promise<string | undefi
   const duck = await Duck.open(scratch);
   const evaluate = async (call: string) => (await duck.rows(`SELECT ${call}`, "the sql"))[0][0];
   try {
-    const statement = JSON.parse((await evaluate(`json_serialize_sql(${quoteText(sql)})`)) ?? "{}");
+    const tree = (await evaluate(`json_serialize_sql(${quoteText(sql)})`)) ?? "{}";
+    const statement = parseExactly(tree);
     const select: Select | undefined = statement.statements?.[0]?.node;
     if (select?.select_list === undefined || !removeColumns(select, names)) return undefined;
-    return (await evaluate(`json_deserialize_sql(${quoteText(JSON.stringify(statement))})`)) ?? undefined;
+    const written = evaluate(`json_deserialize_sql(${quoteText(exactJson(statement))})`);
+    // It is advice: a run does not fail where DuckDB cannot write its own tree.
+    return (await written.catch(() => null)) ?? undefined;
   } finally {
     duck.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** Marks the digits of a number, which is a text in between: JavaScript's numbers do not hold all integers of DuckDB. */
+const NUMBER = `number ${randomUUID()} `;
+const MARKED = new RegExp(`"${NUMBER}([^"]+)"`, "g");
+
+/** Texts of JSON, in which digits are no numbers, and numbers. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function parseExactly(json: string) {
+  return JSON.parse(json.replace(TOKENS, (token) => (token[0] === '"' ? token : `"${NUMBER}${token}"`)));
+}
+
+const exactJson = (value: unknown) => JSON.stringify(value).replace(MARKED, "$1");
 
 /** @returns whether anything was removed */
 function removeColumns(select: Select, names: readonly string[]): boolean {
