@@ -34,14 +34,6 @@ export interface BagColumn {
   readonly weights?: Float32Array;
 }
 
-/** The ids of a row. */
-export function idsOf(column: IdColumn | BagColumn, row: number): Ids {
-  if (column.kind === "ids")
-    return column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]));
-  const at = column.offset + row * column.stride;
-  return column.data.subarray(at, at + 1);
-}
-
 /** The target column, one number per label, and the column of row weights. */
 export const LABEL_COLUMN = "@label";
 export const WEIGHT_COLUMN = "@weight";

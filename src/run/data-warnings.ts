@@ -1,4 +1,4 @@
-import { type BagColumn, type IdColumn, idsOf } from "../columns/columns.js";
+import type { BagColumn, IdColumn, Ids } from "../columns/columns.js";
 import type { Config } from "../config/config.js";
 import { NULL_WORDS } from "../data/null-words.js";
 import type { PreparedData } from "../data/pack/prepared.js";
@@ -114,6 +114,13 @@ function occur(ids: ReadonlySet<number | bigint>, column: IdColumn | BagColumn, 
       if (seen.size >= SEEN_AT_LEAST * ids.size) return true;
     }
   return false;
+}
+
+function idsOf(column: IdColumn | BagColumn, row: number): Ids {
+  if (column.kind === "ids")
+    return column.values.subarray(Number(column.offsets[row]), Number(column.offsets[row + 1]));
+  const at = column.offset + row * column.stride;
+  return column.data.subarray(at, at + 1);
 }
 
 export function warningText(warning: DataWarning): string {
