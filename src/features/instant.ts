@@ -44,14 +44,11 @@ const UNITS = { seconds: 1, milliseconds: 1e3, microseconds: 1e6, nanoseconds: 1
 const [EARLIEST, LATEST] = [1e8, 1e10];
 
 export type EpochUnit = keyof typeof UNITS;
-/** What times were in training: dates, numbers since 1970 in a unit, or other numbers. */
-export type TimeUnit = EpochUnit | "dates" | "numbers";
-export const TIME_UNITS = [
-  "dates",
-  "numbers",
-  ...(Object.keys(UNITS) as EpochUnit[]),
-] as const satisfies TimeUnit[];
 const EPOCH_UNITS = Object.keys(UNITS) as EpochUnit[];
+
+/** What times were in training: dates, numbers since 1970 in a unit, or other numbers. */
+export type TimeUnit = (typeof TIME_UNITS)[number];
+export const TIME_UNITS = ["dates", "numbers", ...EPOCH_UNITS] as const;
 
 /** The unit in which a number is a time between 1973 and 2286; `undefined` for a number that is none in any. */
 export function epochUnit(time: number | bigint): EpochUnit | undefined {

@@ -167,23 +167,10 @@ interface Field {
 }
 
 /** The names of the format, by their numbers there. */
-const TYPES = [
-  ...[
-    "NONE",
-    "Null",
-    "Int",
-    "FloatingPoint",
-    "Binary",
-    "Utf8",
-    "Bool",
-    "Decimal",
-    "Date",
-    "Time",
-    "Timestamp",
-  ],
-  ...["Interval", "List", "Struct", "Union", "FixedSizeBinary", "FixedSizeList", "Map", "Duration"],
-  ...["LargeBinary", "LargeUtf8", "LargeList", "RunEndEncoded", "BinaryView", "Utf8View", "ListView"],
-];
+const TYPES = (
+  "NONE Null Int FloatingPoint Binary Utf8 Bool Decimal Date Time Timestamp Interval List Struct Union FixedSizeBinary " +
+  "FixedSizeList Map Duration LargeBinary LargeUtf8 LargeList RunEndEncoded BinaryView Utf8View ListView"
+).split(" ");
 
 type NumbersType = new (
   bytes: ArrayBufferLike,

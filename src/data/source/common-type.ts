@@ -7,7 +7,7 @@ import {
   signedType,
 } from "../../features/sql-types.js";
 import { numberSql } from "../../features/values.js";
-import { mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
+import { fieldSql, ITEM, mapTypes, structFields, structSql } from "./nested-types.js";
 
 /** The type that holds every value of two DuckDB types without a change. */
 
@@ -19,9 +19,6 @@ const DIGITS: Readonly<Record<number, number>> = { 8: 3, 16: 5, 32: 10, 64: 19, 
 const MAX_DIGITS = 38;
 /** A double holds every decimal of this many digits. */
 const DIGITS_OF_DOUBLE = 15;
-
-/** An element of a list: no column has this name. */
-const ITEM = '"@item"';
 
 const TIMESTAMPS = ["DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"];
 
@@ -97,8 +94,6 @@ function commonText(a: string, b: string): string | undefined {
   const isText = (type: string) => /^(VARCHAR|ENUM|UUID)/.test(type);
   return isText(a) && isText(b) ? "VARCHAR" : undefined;
 }
-
-const fieldSql = (value: string, name: string) => `struct_extract(${value}, ${textOfName(name)})`;
 
 /** SQL that reads a column of one type as the common one. */
 export function widenedSql(column: string, from: string, to: string): string {

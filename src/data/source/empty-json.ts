@@ -1,6 +1,6 @@
 import { listElement } from "../../features/sql-types.js";
-import { ITEM, isJsonValue } from "./json-value.js";
-import { mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
+import { isJsonValue } from "./json-value.js";
+import { fieldSql, ITEM, mapTypes, structFields, structSql } from "./nested-types.js";
 
 /**
  * Lists, maps and objects of JSON files that have no value inside, such as `[]` and `[{"price": null}]`: DuckDB gives what is not
@@ -57,7 +57,7 @@ function filledStruct(
   to: ReadonlyMap<string, string>,
 ): Filled | undefined {
   const fields = [...from].map(([name, type]) => {
-    const sql = `struct_extract(${value}, ${textOfName(name)})`;
+    const sql = fieldSql(value, name);
     const filled = to.has(name) ? filledPart(sql, type, to.get(name)!) : undefined;
     return { name, isFilled: filled !== undefined, ...(filled ?? { type, sql, hasValue: "false" }) };
   });

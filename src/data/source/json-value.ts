@@ -1,12 +1,9 @@
 import { canonicalSql, isRefusedSql, wrongTypeSql } from "../../features/canonical.js";
 import { listTextSql } from "../../features/list-text.js";
 import { listElement } from "../../features/sql-types.js";
-import { mapLeaves, mapTypes, structFields, structSql, textOfName } from "./nested-types.js";
+import { fieldSql, ITEM, mapLeaves, mapTypes, structFields, structSql } from "./nested-types.js";
 
 /** SQL for values of type JSON, each of which has a type of its own. */
-
-/** An item of a list: no column has this name. */
-export const ITEM = '"@item"';
 
 /** The text of a JSON string, the digits of a number. */
 export const jsonText = (value: string) => `(${value} ->> '$')`;
@@ -66,7 +63,7 @@ export function jsonSqlTexts(value: string, type: string, isId: boolean): string
   if (map) return `map(map_keys(${value}), ${jsonSqlTexts(`map_values(${value})`, `${map.value}[]`, isId)})`;
   const fields = [...structFields(type)!].map(([name, field]) => ({
     name,
-    sql: jsonSqlTexts(`struct_extract(${value}, ${textOfName(name)})`, field, isId),
+    sql: jsonSqlTexts(fieldSql(value, name), field, isId),
   }));
   return structSql(value, fields);
 }

@@ -48,9 +48,13 @@ export function mapLeaves(type: string, replace: (leaf: string) => string): stri
   return `STRUCT(${[...fields].map(([name, field]) => `${name} ${mapLeaves(field, replace)}`).join(", ")})`;
 }
 
-/** The name of a field, which DuckDB quotes where it has to, as a text. */
-export function textOfName(name: string): string {
-  return quoteText(name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
+/** An item of a list: no column has this name. */
+export const ITEM = '"@item"';
+
+/** SQL of a field, by the name that DuckDB gives it, which is quoted where it has to be. */
+export function fieldSql(value: string, name: string): string {
+  const plain = name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+  return `struct_extract(${value}, ${quoteText(plain)})`;
 }
 
 /** SQL of a struct of these fields, by the names that DuckDB gives them; NULL where the value is. */

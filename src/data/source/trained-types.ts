@@ -75,12 +75,12 @@ function converted(conversion: Conversion): Converted {
   if (to === NO_TYPE) return { sql: "NULL", misfit: `${column} IS NOT NULL` };
   if (to === "VARCHAR" && HAS_ONE_TEXT.test(from)) return { sql: `CAST(${column} AS VARCHAR)` };
   const filled = filledEmpties(column, from, to);
-  if (!filled) return nestedAs(column, from, to);
-  const { sql, misfit = "false" } = nestedAs(filled.sql, filled.type, to);
+  if (!filled) return bySharedType(column, from, to);
+  const { sql, misfit = "false" } = bySharedType(filled.sql, filled.type, to);
   return { sql, misfit: `${filled.hasValue} OR ${misfit}` };
 }
 
-function nestedAs(value: string, from: string, to: string): Converted {
+function bySharedType(value: string, from: string, to: string): Converted {
   if (from === to) return { sql: value };
   const shared = sharedType(from, to);
   if (shared === undefined) return { sql: `CAST(NULL AS ${to})`, misfit: `${value} IS NOT NULL` };
