@@ -36,6 +36,12 @@ interface Moment {
   readonly isDate: boolean;
 }
 
+/** An event of somebody. */
+interface Owned {
+  readonly event: RawRow;
+  readonly moment: Moment;
+}
+
 /** Undefined without a key or a time. @throws DataError if one of them has a value that is none */
 type MomentReader = (row: RawRow) => Moment | undefined;
 
@@ -143,28 +149,55 @@ export class EventStore {
    * read it
    */
   add(event: RawRow): void {
-    this.check(event);
-    this.insert(event);
+    this.addAll([event]);
   }
 
-  /** {@link add} for many, which are checked together. @throws DataError for the first that it refuses, before any is added */
+  /** {@link add} for many, which are checked together. @throws DataError for one that it refuses */
   addAll(events: Iterable<RawRow>): void {
-    const all = Array.from(events);
-    for (const event of all) this.checkMoment(event);
-    for (let i = 0; i < all.length; i += CHECKED_TOGETHER)
-      this.refuseUnread(all.slice(i, i + CHECKED_TOGETHER));
-    for (const event of all) this.insert(event);
+    const owned = this.owned(Array.from(events));
+    for (let i = 0; i < owned.length; i += CHECKED_TOGETHER)
+      this.refuseUnread(owned.slice(i, i + CHECKED_TOGETHER));
+    for (const each of owned) this.insert(each);
   }
 
   /** @throws DataError for an event that {@link add} refuses */
   check(event: RawRow): void {
-    this.checkMoment(event);
-    this.refuseUnread([event]);
+    this.refuseUnread(this.owned([event]));
   }
 
-  private insert(event: RawRow): void {
-    const moment = this.momentOfEvent(event);
-    if (moment === undefined) return;
+  /** The events that belong to somebody. @throws DataError for one without a column or with another time */
+  private owned(events: readonly RawRow[]): Owned[] {
+    const where = `events of ${this.sequence}`;
+    refuseOtherRows(events, this.needed, where);
+    const owned = events.flatMap((event) => {
+      const moment = this.momentOfEvent(event);
+      if (moment) this.refuseOther(moment, event);
+      return moment ? [{ event, moment }] : [];
+    });
+    refuseRowsWithout(events, this.needed, where);
+    return owned;
+  }
+
+  /** What a feature cannot read would refuse every later request of the key. */
+  private refuseUnread(events: readonly Owned[]): void {
+    const { time } = this.table;
+    const rows = events.map(({ event }) => {
+      const lists = this.columnNames.map((name) => [name, this.valuesOf([event], name)]);
+      return { [time]: valueIn(event, time), ...Object.fromEntries(lists) };
+    });
+    const [bad] = this.encoder.encode(rows).bad;
+    if (!bad) return;
+    throw new DataError({
+      what: `the feature ${bad.feature} cannot read the event`,
+      where: `events of ${this.sequence}`,
+      got: `${showValue(events[bad.row].event)} (${bad.reason})`,
+      expected: "values as in the training data",
+      next: "Correct the event: with it, every later request of its key would be refused.",
+    });
+  }
+
+  private insert({ event, moment }: Owned): void {
+    // The first of several may have said what times are.
     this.refuseOther(moment, event);
     const { key, time, isDate } = moment;
     this.timelines.areDates = isDate;
@@ -174,33 +207,6 @@ export class EventStore {
     times.splice(at, 0, time);
     events.splice(at, 0, event);
     this.timelines.byKey.set(key, { times, events });
-  }
-
-  private checkMoment(event: RawRow): void {
-    const where = `events of ${this.sequence}`;
-    refuseOtherRows([event], this.needed, where);
-    const moment = this.momentOfEvent(event);
-    if (moment) this.refuseOther(moment, event);
-    refuseRowsWithout([event], this.needed, where);
-  }
-
-  /** What a feature cannot read would refuse every later request of the key. */
-  private refuseUnread(events: readonly RawRow[]): void {
-    const { time } = this.table;
-    const owned = events.filter((event) => this.momentOfEvent(event) !== undefined);
-    const rows = owned.map((event) => {
-      const lists = this.columnNames.map((name) => [name, this.valuesOf([event], name)]);
-      return { [time]: valueIn(event, time), ...Object.fromEntries(lists) };
-    });
-    const [bad] = this.encoder.encode(rows).bad;
-    if (!bad) return;
-    throw new DataError({
-      what: `the feature ${bad.feature} cannot read the event`,
-      where: `events of ${this.sequence}`,
-      got: `${showValue(owned[bad.row])} (${bad.reason})`,
-      expected: "values as in the training data",
-      next: "Correct the event: with it, every later request of its key would be refused.",
-    });
   }
 
   /** Numbers have another unit than dates, and seconds another than milliseconds: those of files have one type and one unit. */
