@@ -13,8 +13,8 @@ interface PruneOptions {
 }
 
 /**
- * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. First verifies every byte of the
- * newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, what a checkpoint that stays
+ * Removes all but the newest `keep` checkpoints, and leftovers of crashed writes. Where there is something to remove, first verifies
+ * every byte of the newest that are not verified yet. Never removes the targets of `latest.json` and `best.json`, what a checkpoint that stays
  * is based on, or damaged directories.
  * A run directory has one writer, which calls this after {@link updatePointers}.
  * @param options `newest`: the newest valid checkpoint, if known; directories of later steps stay. `found`: the valid ones up
@@ -27,7 +27,6 @@ export async function pruneCheckpoints(
   { keep, newest, found }: PruneOptions,
 ): Promise<string[]> {
   const checkpoints = found ?? (await listCheckpoints(runDir, { lastStep: newest?.manifest.step }));
-  await (newest ?? checkpoints.at(-1))?.verify();
   const pointed = await Promise.all([readPointer(runDir, "latest"), readPointer(runDir, "best")]);
   const stays = checkpoints.filter(
     ({ name }, i) =>
@@ -35,9 +34,13 @@ export async function pruneCheckpoints(
   );
   const needed = new Set(stays.flatMap(({ chain }) => chain.map(({ name }) => name)));
   const removed = checkpoints.filter(({ name }) => !needed.has(name));
+  const root = checkpointsDir(runDir);
+  const leftovers = (await namesIn(root)).filter((name) => name.startsWith(TEMPORARY_PREFIX));
+  if (removed.length + leftovers.length === 0) return [];
+  await (newest ?? checkpoints.at(-1))?.verify();
   // The newest first, so that at any moment each checkpoint has what it is based on.
   for (const checkpoint of removed.toReversed()) await retire(runDir, checkpoint);
-  await removeTemporaries(checkpointsDir(runDir));
+  await removeTemporaries(root);
   return removed.map(({ dir }) => dir);
 }
 

@@ -146,6 +146,20 @@ describe("published versions", () => {
     expect(readdirSync(join(to, "checkpoints")).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
+  it("do not keep a run from going on where the newest one is damaged", async () => {
+    const to = place("damaged-newest");
+    await trainer("goes-on", {}, to).run();
+    const newest = (await listCheckpoints(to)).at(-1)!;
+    writeFileSync(
+      join(newest.dir, "model.safetensors"),
+      "x".repeat(newest.manifest.files["model.safetensors"].bytes),
+    );
+    mkdirSync(join(to, "checkpoints", ".tmp-latest.json-x"));
+    const before = readdirSync(join(to, "checkpoints"));
+    await trainer("goes-on", {}, to, { resume: true }).run();
+    expect(readdirSync(join(to, "checkpoints"))).toEqual(before);
+  });
+
   it("are not written by several members", () => {
     expect(() => configOf({ seeds: 2 }, place("members"))).toThrow(/publish/);
   });

@@ -3,6 +3,7 @@ import {
   type CheckpointContent,
   checkpointsDir,
   findLatest,
+  isDamage,
   RunLock,
 } from "../checkpoint/index.js";
 import { broadcastJson, type World } from "../distributed/world.js";
@@ -38,7 +39,7 @@ export class Publisher {
     try {
       const { checkpoint } = await findLatest(to);
       if (checkpoint && !resumed) throw alreadyThere(to, checkpoint);
-      if (checkpoint) await settleAfter(checkpoint, to, { ...settings, metric });
+      if (checkpoint) await settle(checkpoint, to, { ...settings, metric });
       const versions = new RunCheckpoints(to, { ...settings, metric });
       return new Publisher(lock, versions, checkpoint?.manifest.step ?? -1);
     } catch (error) {
@@ -63,6 +64,15 @@ export class Publisher {
 
   close(): Promise<void> {
     return this.lock.release();
+  }
+}
+
+/** Nothing is removed where the newest version is damaged: the run does not go on from it, and publishes others. */
+async function settle(...newest: Parameters<typeof settleAfter>): Promise<void> {
+  try {
+    await settleAfter(...newest);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
   }
 }
 
