@@ -128,6 +128,9 @@ function valuesAt(column: Column, row: number): number[] {
   );
 }
 
+const unequalStarts = (shares: number) =>
+  Array.from({ length: shares }, (_, share) => Math.floor(SLOTS * (share / shares) ** 2));
+
 /** Where the two tables are. */
 function placementsOn(ranks: number): Record<string, [string, Placement][]> {
   const item = { firstRank: ranks - 1, owners: 1 };
@@ -135,6 +138,10 @@ function placementsOn(ranks: number): Record<string, [string, Placement][]> {
     "one by rows": [
       [USER, { firstRank: 0, owners: ranks }],
       [ITEM, item],
+    ],
+    "one in unequal shares": [
+      [USER, { firstRank: 0, owners: ranks, turn: 1, starts: unequalStarts(ranks) }],
+      [ITEM, { ...copied(ITEM, ranks), starts: unequalStarts(ranks) }],
     ],
     "one copied": [
       [USER, copied(USER, ranks)],

@@ -257,11 +257,16 @@ function randomCase(seed: number) {
   const pick = <T>(items: readonly T[]): T => items[below(items.length)];
   const ranks = 1 + below(16);
   const placementOf = (): Placement => {
-    if (below(3) === 0) return copied(String(below(ranks)), ranks);
+    if (below(3) === 0) return { ...copied(String(below(ranks)), ranks), ...shares(Math.min(ranks, SLOTS)) };
     const firstRank = below(ranks);
     const columns = 1 + below(Math.min(3, ranks - firstRank));
     const owners = 1 + below(Math.floor((ranks - firstRank) / columns));
-    return { firstRank, owners, turn: below(owners), columns };
+    return { firstRank, owners, turn: below(owners), columns, ...shares(owners) };
+  };
+  /** Equal shares, or any, some of them empty. */
+  const shares = (owners: number) => {
+    const starts = Array.from({ length: owners - 1 }, () => below(SLOTS + 1)).sort((a, b) => a - b);
+    return below(2) === 0 && { starts: [0, ...starts] };
   };
   const dynamic = {
     ...(below(2) === 0 && { user: { ...dynamicSpec(below(12)), capacity: USERS } }),
@@ -366,6 +371,7 @@ describe.skipIf(!addon)("ranks", () => {
     ["on each of them", copied("user", 4)],
     ["by columns on three of them", { firstRank: 1, owners: 1, columns: 3 }],
     ["in a grid", { firstRank: 0, owners: 2, columns: 2, turn: 1 }],
+    ["in unequal shares", { firstRank: 0, owners: 4, turn: 3, starts: [0, 3, 3, 700] }],
   ])("keep a whole table %s", async (_, placement) => {
     const placements = new Map([["embeddings.user.weight", placement]]);
     await expectSameBits(graphOf({ clip: CLIPS[1] }), [4], { placements });

@@ -129,7 +129,7 @@ function mergeKeys({ name, shape, placement, translation }: ParameterAttrs, memb
   const width = shape[1] ?? 1;
   const slots = (rank: number) => (placement ? slotsOf(placement, rank) : [0, SLOTS]);
   // In the order of slots, as keys are. Ranks of the same slots have columns of the same rows.
-  const ranks = [...members.keys()].filter((rank) => slots(rank)[1] > 0);
+  const ranks = [...members.keys()].filter((rank) => slots(rank)[1] > slots(rank)[0]);
   ranks.sort((a, b) => slots(a)[0] - slots(b)[0] || a - b);
   const rows: number[] = [];
   const all = ranks.flatMap((rank, i) => {

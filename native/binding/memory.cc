@@ -108,10 +108,15 @@ std::optional<Shard> shard_of(napi_env env, napi_value value) {
   ensure(napi_typeof(env, value, &type), "shard");
   if (type == napi_undefined) return std::nullopt;
   const std::span<const double> numbers = doubles(env, value, "shard");
-  if (numbers.size() != 6) throw Error({"a shard has six numbers", "shard", std::to_string(numbers.size()), "6", ""});
+  constexpr size_t kFixed = 6;
+  if (numbers.size() < kFixed || !are_starts(numbers.subspan(kFixed), numbers[2])) {
+    throw Error({"a shard has six numbers, and the first slots of shares that are not equal", "shard",
+                 std::to_string(numbers.size()) + " numbers", "", ""});
+  }
   const SlotMap map{whole(numbers[0], "rows"), whole32(numbers[1], "first rank"),
                     whole32(positive(numbers[2], "owners"), "owners"), whole32(numbers[3], "turn"),
-                    whole32(positive(numbers[4], "columns"), "columns")};
+                    whole32(positive(numbers[4], "columns"), "columns"),
+                    {numbers.begin() + kFixed, numbers.end()}};
   return Shard{map, whole32(numbers[5], "rank")};
 }
 

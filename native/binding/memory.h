@@ -12,7 +12,7 @@ namespace pairloom::binding {
 napi_value make_parameter(napi_env env, std::shared_ptr<ParameterStore> store);
 // The parameter of a handle. Throws Error for any other value.
 std::shared_ptr<ParameterStore> parameter_of(napi_env env, napi_value handle);
-// The rows of a rank: rows of the table, first rank, owners, turn, rank; or undefined.
+// The rows of a rank: rows of the table, first rank, owners, turn, columns, rank, first slots of shares; or undefined.
 std::optional<Shard> shard_of(napi_env env, napi_value value);
 
 napi_value allocate_parameter(napi_env env, napi_callback_info info);  // (elements, dtype) => handle

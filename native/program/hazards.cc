@@ -7,6 +7,12 @@
 #include "program/rule.h"
 
 namespace pairloom {
+
+bool are_starts(std::span<const double> slots, double shares) {
+  return slots.empty() || (double(slots.size()) == shares && slots[0] == 0 && std::is_sorted(slots.begin(), slots.end()) &&
+                           slots.back() <= kTableSlots);
+}
+
 namespace {
 
 // The columns (row spaces) or elements of a buffer that contain what this step wrote.
@@ -187,6 +193,9 @@ class HazardCheck {
     if (route.rows == 0 || route.rows > kMostTableRows || owners < 1 || route.parts < 1 ||
         ins.attributes[kFirstRank] + owners * route.parts > kMostRanks) {
       refuse("a route has a wrong number of rows or owners", std::to_string(route.rows));
+    }
+    if (!are_starts(std::span(ins.attributes).subspan(kStarts), owners)) {
+      refuse("the shares of a table do not divide its slots", std::to_string(ins.attributes.size() - kStarts) + " first slots");
     }
     if (route.copies && route.parts > 1) refuse("copies of a table have no columns of their own", "");
     for (size_t i = columns; i < ins.operands.size(); ++i) {

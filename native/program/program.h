@@ -94,9 +94,14 @@ struct Instruction {
   std::vector<double> attributes;
 };
 
-// The attributes of uniqueRows. The other instructions of a route have the first one, too.
-enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned, kTurn, kCopies, kColumns };
+// The attributes of uniqueRows. The other instructions of a route have the first one, too. From kStarts on follow the first
+// slots of shares, if these are not equal.
+enum RouteAttribute : size_t { kRoute, kRouteRows, kFirstRank, kOwners, kReturned, kTurn, kCopies, kColumns, kStarts };
 constexpr uint32_t kMostRanks = ~uint32_t{0};
+// Row r of a table belongs to slot `r mod kTableSlots`. Sums by slot do not depend on who owns which rows.
+constexpr uint32_t kTableSlots = 1024;
+// True if these are the first slots of as many shares, or none, where shares are equal.
+bool are_starts(std::span<const double> slots, double shares);
 
 constexpr uint32_t kNoSequence = ~uint32_t{0};
 

@@ -251,7 +251,7 @@ inline constexpr Rule kRules[] = {
      ""},
     {Opcode::kUniqueRows, "uniqueRows", Execution::kBatch, Placement::kFixed, false, Entries::kNone,
      "ids:samples... -> local:samples...",
-     "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag columns:count"},
+     "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag columns:count starts:counts"},
     {Opcode::kFetchRows, "fetchRows", Execution::kExchange, Placement::kExchange, false, Entries::kNone,
      "table[R,D] local:samples... -> rows:fetched[R,D]",
      "route:count"},

@@ -1,5 +1,6 @@
 #include "program/signature.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <map>
@@ -175,6 +176,13 @@ void add_poolings(std::vector<AttributeRule>& rules, const Program& program, con
   }
 }
 
+// Replaces `counts`: one for each attribute that is left.
+void add_counts(std::vector<AttributeRule>& rules, const Instruction& instruction) {
+  if (rules.empty() || rules.back().type != "counts") return;
+  rules.pop_back();
+  rules.resize(std::max(rules.size(), instruction.attributes.size()), {"count", "count"});
+}
+
 }  // namespace
 
 OperandRules parse_operands(const char* rule) {
@@ -237,6 +245,7 @@ void match_attributes(const Program& program, const Instruction& instruction, co
                       const std::string& where) {
   std::vector<AttributeRule> rules = parse_attributes(rule.attributes);
   add_poolings(rules, program, instruction);
+  add_counts(rules, instruction);
   const auto& values = instruction.attributes;
   if (rules.size() != values.size()) {
     throw Error(

@@ -23,7 +23,7 @@
 //   fn 0-10 · flag, pooling 0-1 · hasBias, hasFactor, hasSlope 0-1 · kind 0-2 · input index of an input ·
 //   translation index of a translation · stream u32 · count a whole number ·
 //   rate, decay in [0, 1) · real finite · limit finite, at least 0 · value anything ·
-//   poolings one pooling for each `samples`; 0 for ids
+//   poolings one pooling for each `samples`; 0 for ids · counts any number of counts
 #pragma once
 
 #include <string>

@@ -3,19 +3,22 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "runtime/column_range.h"
 #include "runtime/table_layout.h"
 
 namespace pairloom {
 
-// The slots of a table are divided into `owners` equal shares, in order, and the rows of a share among `columns` ranks, which
+// The slots of a table are divided into `owners` shares, in order, and the rows of a share among `columns` ranks, which
 // follow one another: each has some columns. The first share is that of the ranks `turn` shares after the first, so the
 // frequent rows of all tables do not belong to one rank. A rank keeps its rows in the order of their places: slot by slot,
-// and within a slot by row. So what a rank owns is one range of places, and of columns.
+// and within a slot by row. So what a rank owns is one range of places, and of columns. `starts` has the first slot of each
+// share, where shares are not equal: the first is 0, and they ascend; equal ones are shares without slots.
 struct SlotMap {
   uint64_t rows;  // of the whole table
   uint32_t first_rank, owners, turn = 0, columns = 1;
+  std::vector<uint32_t> starts{};
 
   uint64_t place_of(uint64_t row) const { return begin_of_slot(row % kTableSlots) + row / kTableSlots; }
   uint64_t row_at(uint64_t place) const {
@@ -46,7 +49,10 @@ struct SlotMap {
   uint64_t first_column(uint64_t part, uint64_t width) const {
     return std::min(width, part * ((width + 3) / 4) / columns * 4);
   }
-  uint32_t slot_of_share(uint64_t share) const { return uint32_t(share * kTableSlots / owners); }
+  uint32_t slot_of_share(uint64_t share) const {
+    if (starts.empty()) return uint32_t(share * kTableSlots / owners);
+    return share < owners ? starts[share] : kTableSlots;
+  }
   uint64_t begin_of_slot(uint64_t slot) const {
     return slot * (rows / kTableSlots) + std::min(slot, rows % kTableSlots);
   }

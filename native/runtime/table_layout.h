@@ -5,9 +5,6 @@
 
 namespace pairloom {
 
-// Row r of a table belongs to slot `r mod kTableSlots`. Sums by slot do not depend on who owns which rows.
-constexpr uint32_t kTableSlots = 1024;
-
 struct TableLayout {
   size_t states, pairs, first_state, first_pair, first_pooling;
   uint32_t stream = 0;  // of the draws that round 16-bit tables

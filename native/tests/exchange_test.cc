@@ -2,6 +2,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <thread>
 
 #include "cpu/executor.h"
@@ -29,6 +30,7 @@ struct SharedLookup {
   Operand out = builder.batch({width});
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {width});
   double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0, columns = 1;
+  std::vector<double> starts{};
   bool reads_table = false, returns_ids = false, tells = false, by_row = false;
   Operand told{};
 
@@ -43,7 +45,9 @@ struct SharedLookup {
     builder.stage(StageKind::kTile);
     builder.input(id, table_rows);
     builder.stage(StageKind::kFixed);
-    builder.add(O::kUniqueRows, {id, local}, {0, double(table_rows), first_rank, owners, returned, turn, copies, columns});
+    std::vector<double> attributes{0, double(table_rows), first_rank, owners, returned, turn, copies, columns};
+    attributes.insert(attributes.end(), starts.begin(), starts.end());
+    builder.add(O::kUniqueRows, {id, local}, attributes);
     builder.stage(StageKind::kExchange);
     if (tells) builder.add(O::kTellRows, {id, local, told}, {route});
     else builder.add(O::kFetchRows, {table, local, rows}, {route});
@@ -151,6 +155,16 @@ TEST(verifier_refuses_broken_routes) {
   CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.copies = 1; }, 5), "no columns of their own"));
   CHECK_EQ(refusal_of([](auto& l) { l.by_row = true; }, 5), "nothing");
   CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.by_row = true; }, 5), "an update by whole rows"));
+  for (const auto& starts : {std::vector<double>{0, 0}, {0, 7}, {0, 1024}}) {
+    CHECK_EQ(refusal_of([&](auto& l) { l.starts = starts; }), "nothing");
+  }
+  for (const auto& starts : {std::vector<double>{0}, {0, 1025}, {1, 7}, {0, 1, 2}}) {
+    CHECK(has(refusal_of([&](auto& l) { l.starts = starts; }), "do not divide its slots"));
+  }
+  CHECK(has(refusal_of([](auto& l) { l.owners = 3, l.starts = {0, 9, 8}; }), "do not divide its slots"));
+  for (const double start : {0.5, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK(has(refusal_of([=](auto& l) { l.starts = {0, start}; }), "does not allow"));
+  }
   CHECK(has(refusal_of([](auto& l) { l.table = l.builder.parameter({kRows + 1, kWidth}); }), "operation's rule"));
 }
 

@@ -13,15 +13,17 @@ export type ColumnRange = readonly [begin: number, end: number];
 export const COLUMN_UNIT = 4;
 
 /**
- * The ranks that share a table: its slots are divided into `owners` shares, in order and as equally as possible, and each share
- * belongs to `columns` ranks, which have some columns of its rows each. These ranks follow one another from `firstRank` on. A rank
- * keeps its rows in the order of their places: slot by slot, and within a slot by row.
+ * The ranks that share a table: its slots are divided into `owners` shares, in order, and each share belongs to `columns` ranks,
+ * which have some columns of its rows each. These ranks follow one another from `firstRank` on. A rank keeps its rows in the order
+ * of their places: slot by slot, and within a slot by row.
  */
 export interface Placement {
   readonly firstRank: number;
   readonly owners: number;
   /** How many other shares come before the ranks with the first slots; default 0. After the last share comes the first. */
   readonly turn?: number;
+  /** The first slot of each share, ascending from 0; shares may be empty. Default: shares as equal as possible. */
+  readonly starts?: readonly number[];
   /** The ranks among which each row is divided; default 1: a rank has whole rows. */
   readonly columns?: number;
   /** Every rank has a copy of the whole table, and updates it. The owners only add up the gradients of their rows. */
@@ -52,8 +54,8 @@ export function copied(name: string, ranks: number): Placement {
 }
 
 export function isSamePlacement(a: Placement, b: Placement): boolean {
-  const parts = ({ firstRank, owners, turn = 0, columns = 1, copies }: Placement) => [
-    ...[firstRank, owners, turn, columns, copies],
+  const parts = ({ firstRank, owners, turn = 0, columns = 1, copies, starts }: Placement) => [
+    ...[firstRank, owners, turn, columns, copies, starts?.join()],
   ];
   return parts(a).every((part, i) => part === parts(b)[i]);
 }
@@ -82,10 +84,18 @@ export function rowsOfShard({ rows, placement, rank }: Omit<Shard, "width">): nu
 
 /** Slots `[begin, end)` of a rank; `[0, 0)` if it is no owner. */
 export function slotsOf(placement: Placement, rank: number): SlotRange {
-  const { firstRank, owners, turn = 0, columns = 1 } = placement;
   if (!owns(placement, rank)) return [0, 0];
-  const share = (Math.floor((rank - firstRank) / columns) + owners - (turn % owners)) % owners;
-  return [Math.floor((share * SLOTS) / owners), Math.floor(((share + 1) * SLOTS) / owners)];
+  const share = shareOf(placement, rank);
+  return [startOf(placement, share), startOf(placement, share + 1)];
+}
+
+/** The share of an owner: 0 is the one with the first slots. */
+export function shareOf({ firstRank, owners, turn = 0, columns = 1 }: Placement, rank: number): number {
+  return (Math.floor((rank - firstRank) / columns) + owners - (turn % owners)) % owners;
+}
+
+function startOf({ owners, starts }: Placement, share: number): number {
+  return starts ? (starts[share] ?? SLOTS) : Math.floor((share * SLOTS) / owners);
 }
 
 /** The columns of its rows that a rank has, of tables of this width; a rank without rows has all. */

@@ -457,5 +457,7 @@ function explain(error: unknown): unknown {
   return new ExecutionError(error.report as ErrorReport, { cause: error });
 }
 
-const shardNumbers = ({ rows, placement: { firstRank, owners, turn = 0, columns = 1 }, rank }: Shard) =>
-  Float64Array.of(rows, firstRank, owners, turn, columns, rank);
+const shardNumbers = ({ rows, placement, rank }: Shard) => {
+  const { firstRank, owners, turn = 0, columns = 1, starts = [] } = placement;
+  return Float64Array.of(rows, firstRank, owners, turn, columns, rank, ...starts);
+};

@@ -14,6 +14,7 @@ import { KEYS, MISSING_KEY } from "../graph/translation.js";
 import { numbersOf } from "../half.js";
 import { loadAddon } from "../native/addon.js";
 import type { ParameterAttrs } from "../ops/sources.js";
+import { drawKey, drawUnit } from "../random.js";
 import { ModelState } from "./model-state.js";
 import type { Parameters } from "./parameters.js";
 import { keptKeys } from "./shards.js";
@@ -47,10 +48,25 @@ const FEATURES = {
 /** Among as many ranks a row is divided of the tables that are shared by columns; the ranks of three and more are a grid. */
 const columnsOn = (ranks: number) => (ranks === 1 ? 1 : ranks === 3 ? 3 : 2);
 
+/** Three and eight shares have any number of slots, the first of eight none; others are equal. */
+const isUneven = (owners: number) => owners === 3 || owners === 8;
+
+/** The first slots of shares. */
+function startsOf(owners: number): number[] {
+  const equal = Array.from({ length: owners }, (_, share) => Math.floor((share * SLOTS) / owners));
+  if (!isUneven(owners)) return equal;
+  const draw = drawKey(1, owners, 0);
+  const random = equal.map((_, share) => Math.floor(SLOTS * drawUnit(draw, share))).sort((a, b) => a - b);
+  return random.map((start, share) => (share < owners / 4 ? 0 : start));
+}
+
+const shareOf = (slot: number, owners: number) => startsOf(owners).findLastIndex((start) => start <= slot);
+
 /** All ranks share a table by rows, or by columns and rows. */
 function placed(ranks: number, columns = 1) {
   const owners = ranks / columns;
-  return ranks > 1 && { placement: { firstRank: 0, owners, turn: TURN % owners, columns } };
+  const starts = isUneven(owners) && { starts: startsOf(owners) };
+  return ranks > 1 && { placement: { firstRank: 0, owners, turn: TURN % owners, columns, ...starts } };
 }
 
 /** Tables of more and of fewer rows than there are slots, some of 16-bit numbers, and a dynamic one. */
@@ -99,7 +115,8 @@ function start({ world, state, parameters }: Member): void {
   parameters.initialize(5);
   state.translations.dynamic.get("d")!.insert(TABLE_KEYS);
   const columns = columnsOn(world.size);
-  if (Math.floor(world.rank / columns) === TURN % (world.size / columns))
+  const owners = world.size / columns;
+  if (Math.floor(world.rank / columns) === (shareOf(0, owners) + TURN) % owners)
     for (const name of ["embeddings.d.weight", "embeddings.d.weight/m"]) {
       const memory = parameters.memory.get(name)!;
       memory.write(0, numbersOf(memory.dtype, memory.elements / (CAPACITY + 1)).fill(name.length));
@@ -133,9 +150,9 @@ function keyedOf({ world, state, parameters }: Member, { name, placement }: Para
     memory.read(row * width, numbers);
     return Array.from(numbers);
   };
-  const [begin] = placement && world.size > 1 ? slotsOf(placement, world.rank) : [0];
+  const [begin, end] = placement && world.size > 1 ? slotsOf(placement, world.rank) : [0, SLOTS];
   return [
-    ...(begin === 0 ? [["", rowOf(0)] as const] : []),
+    ...(begin === 0 && end > 0 ? [["", rowOf(0)] as const] : []),
     ...Array.from(keys, (key, i) => [String(key), rowOf(rows[i])] as const),
   ];
 }
@@ -145,8 +162,7 @@ function ownOf(whole: number[], { shape: [rows], placement }: ParameterAttrs, ra
   if (!placement) return whole;
   const width = whole.length / rows;
   const { owners, columns = 1 } = placement;
-  const shareOf = (slot: number) => Math.floor((slot * owners + owners - 1) / SLOTS);
-  const ownersOf = (slot: number) => (shareOf(slot) + TURN) % owners;
+  const ownersOf = (slot: number) => (shareOf(slot, owners) + TURN) % owners;
   const inOrder = Array.from({ length: rows }, (_, place) => rowAt(place, rows));
   const own = inOrder.filter((row) => ownersOf(row % SLOTS) === Math.floor(rank / columns));
   const [begin, end] = columns === 1 ? [0, width] : PARTS[columns].slice(rank % columns);

@@ -11,7 +11,8 @@ namespace {
 
 SlotMap slot_map_of(const Instruction& i) {
   return {uint64_t(i.attributes[kRouteRows]), uint32_t(i.attributes[kFirstRank]), uint32_t(i.attributes[kOwners]),
-          uint32_t(i.attributes[kTurn]), uint32_t(i.attributes[kColumns])};
+          uint32_t(i.attributes[kTurn]), uint32_t(i.attributes[kColumns]),
+          {i.attributes.begin() + kStarts, i.attributes.end()}};
 }
 
 // Frames of rows that nobody trains have no names.

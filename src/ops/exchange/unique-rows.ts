@@ -29,7 +29,7 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
   execution: "batch",
   operands: "ids:samples... -> local:samples...",
   attributes:
-    "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag columns:count",
+    "route:count rows:count firstRank:count owners:count returned:count turn:count copies:flag columns:count starts:counts",
   meaning:
     "see ranks: the indices of the ids in the list of the rows that the rank's samples name, in the order of places",
   cost: ({ shapes }) => ({ flops: 0, elements: shapes.map(sizeOf) }),
@@ -48,5 +48,6 @@ export const uniqueRows = defineOp<UniqueRowsAttrs>({
     placement.turn ?? 0,
     placement.copies ? 1 : 0,
     placement.columns ?? 1,
+    ...(placement.starts ?? []),
   ],
 });
