@@ -115,7 +115,7 @@ function askedIn(demand: Demand, step: number, placements: ReadonlyMap<string, P
       returns: (rank, numbersOf) =>
         sumOver(others(rank), (owner) => numbersOf(owner) * returned(rank, owner)),
       answers: (rank) => sumOver(others(rank), (asker) => asked(asker, rank)),
-      folds: (rank) => idsOf(names, [0, BATCH], slotsOf(placement, rank)),
+      updates: (rank) => idsOf(names, [0, BATCH], slotsOf(placement, rank)),
     };
   };
 }

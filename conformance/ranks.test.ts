@@ -4,13 +4,13 @@ import { nativeBackend } from "../src/backends/native/backend.js";
 import type { Column } from "../src/columns/columns.js";
 import { groupStarts } from "../src/graph/accumulation.js";
 import type { Graph } from "../src/graph/graph.js";
-import { copied, type Placement, SLOTS } from "../src/graph/placement.js";
-import { type TableDtype, width } from "../src/graph/tensor.js";
+import { copied, mostColumns, type Placement, SLOTS } from "../src/graph/placement.js";
+import { columnsOf, type TableDtype, width } from "../src/graph/tensor.js";
 import { type DynamicSpec, type EvictionRule, KEYS, MISSING_KEY } from "../src/graph/translation.js";
 import { modelSchema } from "../src/models/index.js";
 import type { FeatureInfo } from "../src/models/model.js";
 import { loadAddon } from "../src/native/addon.js";
-import { columnsAtMost, shard, shardingOf, usesOfTables } from "../src/passes/shard.js";
+import { shard, shardingOf, usesOfTables } from "../src/passes/shard.js";
 import { drawKey, drawUnit } from "../src/random.js";
 import { LEARNING_RATES } from "../src/train/step/apply-optimizers.js";
 import { clipSchema } from "../src/train/step/clip.js";
@@ -46,6 +46,7 @@ interface Choices {
   readonly clip?: object;
   readonly dense?: object;
   readonly embedding?: object;
+  readonly l2?: object;
   readonly loss?: object;
   /** The tables whose ids are keys. */
   readonly dynamic?: Dynamic;
@@ -105,7 +106,7 @@ const MODELS = {
 };
 
 function graphOf(choices: Choices): Graph {
-  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, loss, dynamic, frozen } = choices;
+  const { model = MODELS.mlp, dtype = "fp32", clip, dense, embedding, l2, loss, dynamic, frozen } = choices;
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
   return trainingGraph(
@@ -120,7 +121,7 @@ function graphOf(choices: Choices): Graph {
         dense: dense ?? { kind: "adam" },
         embedding: embedding ?? { kind: "adagrad" },
       }),
-      l2: l2Schema.parse({}),
+      l2: l2Schema.parse(l2 ?? {}),
       clip: clip && clipSchema.parse(clip),
       loss: parsed,
       weighted: false,
@@ -169,6 +170,9 @@ function requestsOf({ batch }: Cut, columns = COLUMNS): RunRequest[] {
     scalars: new Map(Object.values(LEARNING_RATES).map((name) => [name, new Float32Array(steps).fill(0.05)])),
   }));
 }
+
+/** Two shares, of two ranks each. */
+const GRID: Placement = { firstRank: 0, owners: 2, columns: 2, turn: 1 };
 
 const train = (graph: Graph, ranks: number, more: Partial<RankedRun> = {}, cut: Cut = CUT) =>
   trainRanked(addon!, nativeBackend(addon!), {
@@ -230,11 +234,6 @@ const ADMISSIONS: readonly DynamicSpec["admit"][] = [
 ];
 const UNKNOWN: readonly DynamicSpec["unknown"][] = ["zero", "shared", { kind: "uniform", low: -1, high: 1 }];
 
-/** Those that work element by element, so that ranks may have columns of a table. */
-const ELEMENTWISE = EMBEDDING.filter(({ kind }) =>
-  ["sgd", "adagrad", "adam", "rmsprop", "adadelta"].includes(kind),
-);
-
 /** Tables that hardly have room for the keys of a batch, where keys lose rows for new ones. */
 function dynamicSpec(i: number): DynamicSpec {
   const evict = EVICTIONS[i % EVICTIONS.length];
@@ -279,6 +278,7 @@ function randomCase(seed: number) {
     clip: pick(CLIPS),
     dense: { kind: pick(["sgd", "adagrad", "adam", "adamw"]) },
     embedding: pick(dynamic.user || dynamic.item ? LAZY : EMBEDDING),
+    l2: pick([undefined, { embedding: 0.01, rows: dynamic.user || dynamic.item ? "touched" : "all" }]),
     loss: pick([undefined, undefined, { kind: "jrc", session: "user" }]),
   };
   const chosen: Record<string, Placement> = { user: placementOf(), item: placementOf() };
@@ -291,7 +291,7 @@ function randomCase(seed: number) {
       const together = uses.filter(({ attrs }) =>
         translation === undefined ? attrs.name === name : attrs.translation === translation,
       );
-      const most = Math.min(...together.map(({ table }) => columnsAtMost(graph, table)));
+      const most = Math.min(...together.map(({ table }) => mostColumns(columnsOf(table))));
       const fits = (chosen[of].columns ?? 1) <= most && choices.dynamic?.[of]?.evict.kind !== "norm";
       return [name, fits ? chosen[of] : { ...chosen[of], columns: 1 }] as const;
     }),
@@ -333,10 +333,12 @@ describe.skipIf(!addon)("ranks", () => {
   );
 
   it.each(LAZY.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
-    "update dynamic tables by %s",
+    "update dynamic tables, and parts of their rows, by %s",
     async (_, embedding, i) => {
-      const dynamic = { user: dynamicSpec(i) };
-      await expectSameKeys({ dynamic, embedding, dtype: DTYPES[i % 3], clip: CLIPS[(i + 1) % 3] }, [3]);
+      const choices = { embedding, dtype: DTYPES[i % 3], clip: CLIPS[(i + 1) % 3] };
+      await expectSameKeys({ ...choices, dynamic: { user: dynamicSpec(i) } }, [3]);
+      const placements = new Map([["embeddings.user.weight", GRID]]);
+      await expectSameKeys({ ...choices, dynamic: { user: dynamicSpec(i % 4) } }, [4], { placements });
     },
   );
 
@@ -344,24 +346,25 @@ describe.skipIf(!addon)("ranks", () => {
     await expectSameBits(graphOf({ loss: { kind: "jrc", session: "user" } }), [2, 3]);
   });
 
-  it.each(ELEMENTWISE.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
+  it.each(EMBEDDING.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
     "update parts of rows by %s",
     async (_, embedding, i) => {
       const placements = new Map([
         ["embeddings.user.weight", { firstRank: 0, owners: 1, columns: 3 }],
         ["embeddings.item.weight", { firstRank: 1, owners: 1, columns: 2 }],
       ]);
-      await expectSameBits(graphOf({ embedding, dtype: DTYPES[i % 3], clip: CLIPS[i % 3] }), [3], {
-        placements,
-      });
+      const choices = { embedding, dtype: DTYPES[i % 3], clip: CLIPS[i % 3] };
+      await expectSameBits(graphOf(choices), [3], { placements });
+      const l2 = { embedding: 0.01, rows: i % 2 === 0 ? "all" : "touched" };
+      const grid = new Map([["embeddings.user.weight", GRID]]);
+      await expectSameBits(graphOf({ ...choices, l2 }), [4], { placements: grid, threads: 2 });
     },
   );
 
-  it("refuse to divide rows among ranks where updates work on whole ones", async () => {
-    const placements = new Map([["embeddings.user.weight", { firstRank: 0, owners: 1, columns: 2 }]]);
-    const graph = graphOf({ embedding: { kind: "rowWiseAdagrad" } });
-    await expect(train(graph, 2, { placements })).rejects.toThrow(
-      /embeddings\.user\.weight: .*whole rows, as its updates work on these/s,
+  it("refuse to divide rows among more ranks than they have fours of columns", async () => {
+    const placements = new Map([["embeddings.user.weight", { firstRank: 0, owners: 1, columns: 4 }]]);
+    await expect(train(graphOf({}), 4, { placements })).rejects.toThrow(
+      /embeddings\.user\.weight: .*4 parts of each row.*at most 3, of 4 columns/s,
     );
   });
 
@@ -370,7 +373,7 @@ describe.skipIf(!addon)("ranks", () => {
     ["on some of them", { firstRank: 1, owners: 2 }],
     ["on each of them", copied("user", 4)],
     ["by columns on three of them", { firstRank: 1, owners: 1, columns: 3 }],
-    ["in a grid", { firstRank: 0, owners: 2, columns: 2, turn: 1 }],
+    ["in a grid", GRID],
     ["in unequal shares", { firstRank: 0, owners: 4, turn: 3, starts: [0, 3, 3, 700] }],
   ])("keep a whole table %s", async (_, placement) => {
     const placements = new Map([["embeddings.user.weight", placement]]);

@@ -148,7 +148,7 @@ void Executor::bind_routes() {
     RowRoute* const route = route_of_[i.operands[layout.first_pair].buffer];
     if (program_.buffer(i.operands[layout.first_pair]).space != Space::kExchange) continue;
     route_of_[i.operands[0].buffer] = route;
-    if (i.opcode == Opcode::kTableSumSquares) route->return_whole_sums();
+    if (cpu_operation(i.opcode).needs != WholeRow::kNothing) route->return_whole_sums();
     for (size_t s = 0; s < layout.states; ++s) route_of_[i.operands[layout.first_state + s].buffer] = route;
   }
 }
@@ -288,18 +288,34 @@ void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
   }
   if (bound.rule->execution != Execution::kTable) return;
   const uint64_t dim = bound.source->operands[0].dims[1];
-  bound.columns = {0, dim, dim};
+  bound.columns = bound.gradients = {0, dim, dim};
   const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
   if (found != origins.names.end()) bound.names = found->second;
-  if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) {
-    bound.names = route->names();
-    bound.received = &route->received();
-    if (bound.source->opcode != Opcode::kTableSumSquares) bound.columns = route->columns_of(step_.rank, dim);
-    bound.skipped = bound.columns.begin - route->sums_of(step_.rank, dim).begin;
-  }
+  if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) bind_sums(bound, *route);
   if (bound.names == nullptr || bound.names->shard != nullptr || !bound.table.every_row) return;
   throw Error({"every row of a table that is dynamic or has a store cannot be updated", "compile", "everyRow 1",
                "everyRow 0", ""});
+}
+
+// The gradients of a shard's rows, and what an update of some columns needs of the others.
+void Executor::bind_sums(BoundInstruction& bound, RowRoute& route) {
+  bound.names = route.names();
+  bound.received = &route.received();
+  const ColumnRange own = route.columns_of(step_.rank, bound.columns.width);
+  const bool needs_whole = bound.operation->needs != WholeRow::kNothing;
+  if (!needs_whole) bound.gradients = own;
+  bound.skipped = bound.gradients.begin - route.sums_of(step_.rank, own.width).begin;
+  if (bound.source->opcode == Opcode::kTableSumSquares) return;
+  bound.columns = own;
+  if (!needs_whole || own.size() == own.width) return;
+  const auto needs = [&](WholeRow what) { return bound.operation->needs >= what; };
+  WholeRows& whole = route.tell_rows(own.width);
+  whole.add(bound.views[0], needs(WholeRow::kWeights) || bound.table.l2 != 0);
+  for (size_t s = 0; s < bound.table.states; ++s) {
+    whole.add(bound.views[bound.table.first_state + s], needs(WholeRow::kStates));
+  }
+  if (bound.table.every_row) whole.list_every_row(route.rows_here());
+  bound.whole = &whole;
 }
 
 // Lookups in rows that their owners send.

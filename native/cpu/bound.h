@@ -46,6 +46,7 @@ inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*
 
 struct CpuOperation;
 class RowRoute;
+class WholeRows;
 class Translator;
 
 struct BoundInstruction {
@@ -56,8 +57,10 @@ struct BoundInstruction {
   TableLayout table{};            // if the rule's execution is kTable
   const RowNames* names = nullptr;  // of the table's rows; null: their numbers
   const ReceivedSums* received = nullptr;  // the gradients of a shard's rows, in place of pairs
-  ColumnRange columns{};          // of the table: those that are updated, or whose gradients are measured
-  size_t skipped = 0;             // numbers before them in `received`
+  ColumnRange columns{};          // of the table: those that are updated
+  ColumnRange gradients{};        // those whose gradients that needs, or measures
+  size_t skipped = 0;             // numbers before these in `received`
+  const WholeRows* whole = nullptr;  // what ranks with other columns have told, if the update needs it
   uint8_t* changed = nullptr;     // of the table: ParameterMemory::changed
   const float* packed = nullptr;  // the packed weight, if the operation uses one
 

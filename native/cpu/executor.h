@@ -60,6 +60,7 @@ class Executor : public Executable {
     std::map<const float*, const RowNames*> names;
   };
   void bind_origins(BoundInstruction& bound, Origins& origins);
+  void bind_sums(BoundInstruction& bound, RowRoute& route);
   void bind_readers(BoundInstruction& lookup);
   void bind_inputs(const BoundInstruction& translate, const Origins& origins);
   void allocate_scratch();

@@ -22,12 +22,18 @@ enum class Packing { kNone, kForward, kBackward };
 // which `tile` computes those of Tile::shared. The bits are the same.
 enum class Sharing { kNone, kRows, kResult };
 
+// What an update of a table, or a norm of its gradient, needs of whole rows, where ranks have some columns of them: nothing, if
+// it works element by element; the gradient, and with an L2 penalty, which is part of it, the weights; in any case the
+// weights; also the states of the same shape.
+enum class WholeRow { kNothing, kGradient, kWeights, kStates };
+
 struct CpuOperation {
   Opcode opcode;
   TileFunction* tile = nullptr;
   // In a stage of entries: what comes before the entries of a tile of rows.
   TileFunction* begin = nullptr;
   FixedFunction* fixed = nullptr;
+  WholeRow needs = WholeRow::kNothing;
   // Floats of scratch that a tile of `rows` needs; null: none.
   size_t (*scratch)(const KernelTable&, const BoundInstruction&, uint32_t rows) = nullptr;
   Packing packs = Packing::kNone;

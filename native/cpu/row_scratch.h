@@ -39,6 +39,7 @@ struct TableScratch {
   std::vector<float> sum, zeros;
   std::vector<NamedSum> named_sums;
   std::vector<float> widened;  // rows of a table of 16-bit numbers, while they are updated
+  std::vector<float> whole;    // a row of which this rank has some columns, and its states
 
   template <class Key>
   SortKeys<Key>& keys_for() {

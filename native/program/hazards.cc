@@ -233,13 +233,18 @@ class HazardCheck {
     }
   }
 
-  // A rank that has some columns of a table cannot update it by what follows from a whole row.
-  void check_columns(const Instruction& ins) const {
+  // Ranks that have some columns of a table tell each other what an update needs of whole rows, as it is before all updates.
+  void check_columns(const Instruction& ins) {
     const Rule& rule = *find_rule(ins.opcode);
-    if (rule.execution != Execution::kTable || rule.elementwise || ins.opcode == Opcode::kTableSumSquares) return;
-    const uint64_t route = route_of_[ins.operands[ins.operands.size() - 2].buffer];  // of the last pair
-    if (route == kNoRoute || routes_[route].parts == 1) return;
-    refuse("an update by whole rows, of which ranks have some columns", "");
+    if (rule.execution != Execution::kTable || ins.opcode == Opcode::kTableSumSquares) return;
+    const uint64_t of = route_of_[ins.operands[ins.operands.size() - 2].buffer];  // of the last pair
+    if (of == kNoRoute || routes_[of].parts == 1) return;
+    Route& route = routes_[of];
+    if (route.updated && (route.by_whole_rows || !rule.elementwise)) {
+      refuse("another update than one by whole rows, of which ranks have some columns", "");
+    }
+    route.updated = true;
+    route.by_whole_rows = !rule.elementwise;
   }
 
   // What uniqueRows gives are rows of what fetchRows gives, and of nothing else.
@@ -379,6 +384,7 @@ class HazardCheck {
     double parts;  // of a row, on as many ranks
     bool copies;
     std::vector<uint32_t> ids, columns;  // buffers: operands of uniqueRows, and its results
+    bool updated = false, by_whole_rows = false;
   };
   static constexpr uint64_t kNoRoute = ~uint64_t{0};
   static bool returns_sums(const Instruction& ins) {

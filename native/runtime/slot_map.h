@@ -34,9 +34,10 @@ struct SlotMap {
   uint64_t begin(uint32_t rank) const { return begin_of_slot(begin_slot(rank)); }
   uint64_t end(uint32_t rank) const { return begin_of_slot(end_slot(rank)); }
   uint64_t owned_by(uint32_t rank) const { return end(rank) - begin(rank); }
-  // Whole fours of the numbers of a row, but for the last ones. A rank without rows has all columns.
+  // Whole fours of the numbers of a row, but for the last ones. A rank without rows has all columns; and where there is one
+  // number for each row, such as a state, all ranks of a share have it.
   ColumnRange columns_of(uint32_t rank, uint64_t width) const {
-    if (!owns(rank)) return {0, width, width};
+    if (!owns(rank) || width == 1) return {0, width, width};
     return {first_column(part_of(rank), width), first_column(part_of(rank) + 1, width), width};
   }
   // Of the ranks that have the same rows.

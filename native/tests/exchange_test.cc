@@ -31,7 +31,7 @@ struct SharedLookup {
   Operand owned = builder.buffer(Space::kExchange, {1}, DType::kId), sums = builder.buffer(Space::kExchange, {width});
   double route = 0, first_rank = 0, owners = 2, returned = 1, turn = 0, copies = 0, columns = 1;
   std::vector<double> starts{};
-  bool reads_table = false, returns_ids = false, tells = false, by_row = false;
+  bool reads_table = false, returns_ids = false, tells = false, by_row = false, twice = false;
   Operand told{};
 
   // Each rank has all rows.
@@ -57,7 +57,7 @@ struct SharedLookup {
     builder.add(tells ? O::kFoldRows : O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
     builder.stage(StageKind::kFixed);
     if (by_row) builder.add(O::kTableRowWiseAdagrad, {table, lr, builder.parameter({table_rows}), owned, sums}, {0, 0, 0, 0, 0, 0, 0});
-    else builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
+    if (!by_row || twice) builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
     builder.output(out);
     return builder.bytes();
   }
@@ -154,7 +154,8 @@ TEST(verifier_refuses_broken_routes) {
   CHECK(has(refusal_of([](auto& l) { l.columns = 3; }, 5), "less than four columns"));
   CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.copies = 1; }, 5), "no columns of their own"));
   CHECK_EQ(refusal_of([](auto& l) { l.by_row = true; }, 5), "nothing");
-  CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.by_row = true; }, 5), "an update by whole rows"));
+  CHECK_EQ(refusal_of([](auto& l) { l.columns = 2, l.by_row = true; }, 5), "nothing");
+  CHECK(has(refusal_of([](auto& l) { l.columns = 2, l.by_row = l.twice = true; }, 5), "another update than one by whole rows"));
   for (const auto& starts : {std::vector<double>{0, 0}, {0, 7}, {0, 1024}}) {
     CHECK_EQ(refusal_of([&](auto& l) { l.starts = starts; }), "nothing");
   }

@@ -26,6 +26,12 @@ export type Execution = "source" | "rowwise" | "reduces" | "fixed" | "table" | "
 /** How partial results of a `reduces` operation are combined (see docs/design/program-format.md). */
 export type Combine = "sum" | "mean" | "moments";
 
+/**
+ * What an update of a table needs of a whole row: its gradient, and with an L2 penalty, which is part of it, its weights; in any
+ * case its weights; or these and its states of the same shape.
+ */
+export type WholeRow = "gradient" | "weights" | "states";
+
 export interface Node<A = Attrs> {
   readonly op: Op<A>;
   readonly inputs: readonly Tensor[];
@@ -168,6 +174,8 @@ export interface InstructionRules {
    * row operation may write over its first or second operand, and a fixed one may be divided anywhere.
    */
   readonly elementwise?: boolean;
+  /** Of an update of a table that does not work element by element: what it needs of a whole row. */
+  readonly wholeRow?: WholeRow;
   /**
    * Whether operands may have a line per entry of a sequence, not per row of the batch:
    * - `rows`: the entries of one sequence may take the place of rows in all operands;

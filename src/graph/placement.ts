@@ -98,10 +98,13 @@ function startOf({ owners, starts }: Placement, share: number): number {
   return starts ? (starts[share] ?? SLOTS) : Math.floor((share * SLOTS) / owners);
 }
 
-/** The columns of its rows that a rank has, of tables of this width; a rank without rows has all. */
+/**
+ * The columns of its rows that a rank has, of tables of this width; a rank without rows has all. Where there is one number for each
+ * row, such as a state, all ranks of a share have it.
+ */
 export function columnsOf(placement: Placement, rank: number, width: number): ColumnRange {
   const { firstRank, columns = 1 } = placement;
-  if (!owns(placement, rank)) return [0, width];
+  if (!owns(placement, rank) || width === 1) return [0, width];
   const part = (rank - firstRank) % columns;
   const first = (of: number) =>
     Math.min(width, Math.floor((of * mostColumns(width)) / columns) * COLUMN_UNIT);

@@ -10,6 +10,7 @@ import {
   type Pooling,
   type StepContext,
   type Value,
+  type WholeRow,
 } from "../graph/op.js";
 import { entriesOf, formatType, fp32, isBag, isId, rowsLike, type TensorType } from "../graph/tensor.js";
 import type { RowNames } from "../graph/translation.js";
@@ -52,8 +53,8 @@ export interface TableUpdateRules<Kind extends string, Setting extends string> {
   readonly states: Readonly<Record<string, StateShape>>;
   /** The states that are means or sums of squares, so that they are never negative. */
   readonly squares?: readonly string[];
-  /** True if it works element by element, so that columns of a table may be updated apart. */
-  readonly elementwise?: true;
+  /** What it needs of a whole row; absent if it works element by element, so that columns of a table may be updated apart. */
+  readonly wholeRow?: WholeRow;
   /** The attributes that precede those of every update: their type in the language of native/program/signature.h. */
   readonly settings: Readonly<Record<Setting, "decay" | "real">>;
   /** Operations per element of an updated row. */
@@ -83,7 +84,7 @@ export interface TableUpdate<Kind extends string, Setting extends string>
 export function tableUpdate<const Kind extends string, const Setting extends string = never>(
   rules: TableUpdateRules<Kind, Setting>,
 ): TableUpdate<Kind, Setting> {
-  const { kind, opcode, meaning, states, elementwise } = rules;
+  const { kind, opcode, meaning, states, wholeRow } = rules;
   const shapes = Object.values(states);
   const settings = Object.entries<string>(rules.settings);
   const stateWords = Object.entries(states).map(
@@ -93,7 +94,8 @@ export function tableUpdate<const Kind extends string, const Setting extends str
     kind,
     opcode,
     execution: "table",
-    elementwise,
+    elementwise: wholeRow === undefined,
+    wholeRow,
     entries: "segments",
     operands: ["table![R,D] lr:number", ...stateWords, `factor:number? ${PAIRS}`].join(" "),
     attributes: [

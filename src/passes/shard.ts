@@ -3,7 +3,6 @@ import { executionOf, type Graph, GraphBuilder, producers } from "../graph/graph
 import type { Node, Op, Pooling } from "../graph/op.js";
 import { byRows, COLUMN_UNIT, isSamePlacement, mostColumns, type Placement } from "../graph/placement.js";
 import { columnsOf, isRow, type Tensor } from "../graph/tensor.js";
-import { ELEMENTWISE_OPTIMIZERS } from "../ops/embedding-optimizers/index.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { LOOKUPS } from "./lookups.js";
@@ -26,7 +25,7 @@ export function shard(graph: Graph, sharding: Sharding): Graph {
 /** The parameters of a graph, of which tables and their states say which ranks share them. */
 export function placedParameters(graph: Graph, sharding: Sharding): ParameterAttrs[] {
   const nodes =
-    sharding.ranks === 1 ? graph.nodes : placed(graph, placementsOf(graph, usesOfTables(graph), sharding));
+    sharding.ranks === 1 ? graph.nodes : placed(graph, placementsOf(usesOfTables(graph), sharding));
   return nodes.filter(({ op }) => op.binds === "parameter").map(({ attrs }) => attrs as ParameterAttrs);
 }
 
@@ -73,7 +72,7 @@ class Sharder {
   ) {
     this.builder = new GraphBuilder(graph);
     this.uses = usesOfTables(graph);
-    this.placements = placementsOf(graph, this.uses, sharding);
+    this.placements = placementsOf(this.uses, sharding);
   }
 
   run(): Graph {
@@ -213,11 +212,10 @@ function returnedColumns(update: Node | undefined): Tensor[] {
 
 /**
  * The ranks that share each table.
- * @throws GraphError if tables whose ids are translated together are not shared by the same ranks, or ranks are to have columns of
- * a table whose rows cannot be divided
+ * @throws GraphError if tables whose ids are translated together are not shared by the same ranks, or rows are divided among more
+ * ranks than they can be
  */
 function placementsOf(
-  graph: Graph,
   uses: ReadonlyMap<Tensor, TableUses>,
   { placementOf }: Sharding,
 ): Map<Tensor, Placement> {
@@ -226,7 +224,7 @@ function placementsOf(
   for (const [table, { attrs }] of uses) {
     const placement = placementOf(attrs);
     placements.set(table, placement);
-    refuseColumns(graph, table, attrs, placement);
+    refuseColumns(table, attrs, placement);
     if (attrs.translation === undefined) continue;
     if (!isSamePlacement(translated.get(attrs.translation) ?? placement, placement)) throw apart(attrs);
     translated.set(attrs.translation, placement);
@@ -234,28 +232,15 @@ function placementsOf(
   return placements;
 }
 
-/** Whether the gradient of a table is measured: ranks that have parts of rows then get sums of whole ones. */
-export const hasNorm = ({ nodes }: Graph, table: Tensor): boolean =>
-  nodes.some((node) => executionOf(node) === "table" && node.inputs[0] === table && node.outputs.length > 0);
-
-/** Among how many ranks the rows of a table may be divided: one, if an update works on whole rows. */
-export function columnsAtMost({ nodes }: Graph, table: Tensor): number {
-  const updates = nodes.filter((node) => executionOf(node) === "table" && node.inputs[0] === table);
-  const byRow = updates.some(({ op, outputs }) => outputs.length === 0 && !op.elementwise);
-  return byRow ? 1 : mostColumns(columnsOf(table));
-}
-
-function refuseColumns(graph: Graph, table: Tensor, { name }: ParameterAttrs, placement: Placement): void {
-  const { columns = 1, copies } = placement;
-  const most = columns > 1 && !copies ? columnsAtMost(graph, table) : 1;
-  if (columns <= most) return;
+function refuseColumns(table: Tensor, { name }: ParameterAttrs, { columns = 1, copies }: Placement): void {
+  const most = mostColumns(columnsOf(table));
+  if (columns <= most || copies) return;
   throw new GraphError({
     what: "the rows of a table cannot be divided among this number of ranks",
     where: name,
     got: `${columns} parts of each row`,
-    expected:
-      most === 1 ? "whole rows, as its updates work on these" : `at most ${most}, of ${COLUMN_UNIT} columns`,
-    next: `Place the table by rows, or use an embedding optimizer that works element by element: ${ELEMENTWISE_OPTIMIZERS.join(", ")}.`,
+    expected: most === 1 ? "whole rows" : `at most ${most}, of ${COLUMN_UNIT} columns`,
+    next: "Divide them among fewer ranks, or place the table by rows.",
   });
 }
 

@@ -2,6 +2,7 @@ import { memoryOf } from "../features/schema/store.js";
 import { groupStarts } from "../graph/accumulation.js";
 import { columnsOf, type Placement, rowsOfShard, SLOTS, slotsOf } from "../graph/placement.js";
 import type { Plan } from "../passes/memory-plan.js";
+import { toldBytes } from "../passes/whole-rows.js";
 import { workOf } from "./compute.js";
 import type { Demand, TableDemand, TableStore } from "./demand.js";
 import { foldCopies } from "./fold-copies.js";
@@ -69,9 +70,9 @@ const KEY_BYTES = 19;
 const LIST_SECONDS = 60e-9;
 /**
  * Bytes of the lists of an executor (native/cpu/exchange/row_route.h), an estimate: for each id that a rank looks up, each row
- * that it asks for, and each row that another rank asks it for.
+ * that it asks for, each row that another rank asks it for, and each row of which ranks tell each other their columns.
  */
-const LIST_BYTES = { id: 48, unique: 24, asked: 84 };
+const LIST_BYTES = { id: 48, unique: 24, asked: 84, told: 36 };
 
 /** Of the entries of a batch (native/cpu/entries.h). */
 const ENTRIES_ROOM = 5 / 4;
@@ -125,18 +126,19 @@ export class CostModel {
     const { ranks } = this.demand;
     const slots = slotsOf(placement, rank);
     const { asked, sums, updated } = this.lookupsOf(table);
+    const bytes = this.shardBytes(table, placement, rank);
+    const { everyRow } = table.wholeRows;
     const owned = {
       rows: inSlots(asked, slots),
       sums: inSlots(sums, slots),
-      updated: inSlots(updated, slots),
+      updated: everyRow ? bytes.rows : inSlots(updated, slots),
     };
-    const bytes = this.shardBytes(table, placement, rank);
     const held = table.store ? heldShare(table.store, bytes.rows) : cached / ALL_CACHED;
     // Nothing is exchanged of a copied table without gradients.
     const everything = {
       ...owned,
       rows: table.returned > 0 ? owned.rows : 0,
-      all: inSlots(updated, [0, SLOTS]),
+      all: everyRow ? table.rows : inSlots(updated, [0, SLOTS]),
     };
     const exchange =
       ranks > 1
@@ -161,12 +163,13 @@ export class CostModel {
 
   private tableSeconds(table: DividedTable, owned: Owned, missing: number): Partial<Seconds> {
     const { ranks } = this.demand;
-    const { weights, states, sum, rows } = table;
+    const { weights, states, sum, told, rows } = table;
     const record = weights + states;
     const read = ranks * owned.rows * weights;
-    const arriving = ranks * owned.sums * sum;
+    const arriving = ranks * owned.sums * sum + owned.updated * told;
     const others = ranks - 1;
-    const wire = others * (owned.rows * (idBytesOf(rows) + weights) + owned.sums * sum);
+    const wire =
+      others * (owned.rows * (idBytesOf(rows) + weights) + owned.sums * sum) + owned.updated * told;
     return {
       read: ranks > 1 ? read / rowRate(this.machine, weights, "read") : 0,
       update:
@@ -210,7 +213,7 @@ export class CostModel {
     const { training, ranks } = this.demand;
     const placement = { firstRank: 0, owners: Math.min(ranks, SLOTS) };
     const none = () => 0;
-    const nothing = { placement, asks: none, returns: none, answers: none, folds: none };
+    const nothing = { placement, asks: none, returns: none, answers: none, updates: none };
     return roundsOf(training, ranks, () => nothing);
   }
 
@@ -279,32 +282,43 @@ export class CostModel {
 
   /**
    * What a rank keeps of the rows that others look up: copies of them leave, and their gradients arrive. Where every rank has
-   * all rows, sums leave and arrive.
+   * all rows, sums leave and arrive; where updates need whole rows, what ranks tell each other of them.
    */
-  private ownerBytes({ weights, sum }: DividedTable, { rows, sums, all }: Owned & Partial<Folded>): number {
+  private ownerBytes(
+    { weights, sum, told }: DividedTable,
+    { rows, sums, updated, all }: Owned & Partial<Folded>,
+  ): number {
     const { ranks } = this.demand;
     const leaving = all === undefined ? rows * weights : 0;
     return (
       ranks * (leaving + rows * LIST_BYTES.asked + sums * 2 * sum) +
-      (all ?? 0) * (LIST_BYTES.unique + 2 * sum)
+      (all ?? 0) * (LIST_BYTES.unique + 2 * sum) +
+      (told > 0 ? updated * (LIST_BYTES.told + 2 * told) : 0)
     );
   }
 }
 
-/** Bytes of what a rank has of a row, and of the sum of gradients that it gets. */
+/** Bytes of what a rank has of a row, of the sum of gradients that it gets, and of what it tells others of a row to update. */
 interface DividedTable extends Pick<TableDemand, "rows" | "weights" | "states"> {
   readonly sum: number;
+  readonly told: number;
 }
 
 function dividedTable(
-  { rows, dim, weights, states, wholeSums }: TableDemand,
+  { rows, dim, weights, states, rowStates, wholeRows }: TableDemand,
   placement: Placement,
   rank: number,
 ): DividedTable {
   const [begin, end] = columnsOf(placement, rank, dim);
   const share = (end - begin) / dim;
-  const sum = FP32 * (wholeSums ? dim : end - begin);
-  return { rows, weights: share * weights, states: share * states, sum };
+  const others = (placement.columns ?? 1) - 1;
+  return {
+    rows,
+    weights: share * weights,
+    states: share * (states - rowStates) + rowStates,
+    sum: FP32 * (wholeRows.sums ? dim : end - begin),
+    told: others * toldBytes(wholeRows, end - begin),
+  };
 }
 
 /** The share of the rows that memory has room for. */

@@ -3,12 +3,13 @@ import type { AccumulationGroups } from "../graph/accumulation.js";
 import type { Graph } from "../graph/graph.js";
 import { producers } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import type { Placement } from "../graph/placement.js";
+import { mostColumns, type Placement } from "../graph/placement.js";
 import { type Entries, isBag, type Tensor } from "../graph/tensor.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
 import type { Plan } from "../passes/memory-plan.js";
-import { columnsAtMost, hasNorm, placedParameters, shardingOf, usesOfTables } from "../passes/shard.js";
+import { placedParameters, shardingOf, usesOfTables } from "../passes/shard.js";
+import { type WholeRows, wholeRowsOf } from "../passes/whole-rows.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
 import { tableOf } from "../train/match-rows.js";
 import { bytesOf } from "../train/parameter-memory.js";
@@ -46,13 +47,14 @@ export interface TableDemand {
   /** Bytes of a row. */
   readonly weights: number;
   readonly states: number;
+  /** Of these, bytes that are not divided with the row's columns. */
+  readonly rowStates: number;
   /** The columns of ids that are looked up; the gradients of the first `returned` return to the rows. */
   readonly columns: readonly ColumnDemand[];
   readonly returned: number;
   /** Among how many ranks each row may be divided. */
   readonly parts: number;
-  /** Whether ranks that have parts of rows get sums of whole ones. */
-  readonly wholeSums: boolean;
+  readonly wholeRows: WholeRows;
   /** Of a table that memory need not hold as a whole. */
   readonly store?: TableStore;
 }
@@ -161,7 +163,7 @@ const isState = ({ role }: ParameterAttrs): boolean => role === "state";
 const bytesOfAll = (attrs: readonly ParameterAttrs[]): number =>
   attrs.reduce((sum, each) => sum + bytesOf(each), 0);
 
-type Lookups = Pick<TableDemand, "columns" | "returned" | "parts" | "wholeSums">;
+type Lookups = Pick<TableDemand, "columns" | "returned" | "wholeRows">;
 
 function tableDemand(
   attrs: ParameterAttrs,
@@ -180,6 +182,8 @@ function tableDemand(
     byKey,
     weights: bytesOf(attrs) / rows,
     states: bytesOfAll(states) / rows,
+    rowStates: bytesOfAll(states.filter(({ shape }) => shape.length === 1)) / rows,
+    parts: mostColumns(dim),
     ...lookups,
   };
 }
@@ -198,8 +202,7 @@ function lookupsOf(graph: Graph): Map<string, Lookups> {
     const columns = [...returned, ...others].map((ids): ColumnDemand => {
       return { name: inputOf(ids, made, attrs.byKey ?? false), isBag: isBag(ids.dtype) };
     });
-    const divided = { parts: columnsAtMost(graph, table), wholeSums: hasNorm(graph, table) };
-    return [attrs.name, { columns, returned: returned.length, ...divided }];
+    return [attrs.name, { columns, returned: returned.length, wholeRows: wholeRowsOf(graph, table) }];
   });
   return new Map(uses);
 }

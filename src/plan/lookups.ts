@@ -41,7 +41,7 @@ export function trafficOf(
     returns: (rank, numbersOf) =>
       parts.reduce((sum, owner) => sum + numbersOf(owner), 0) * inSlots(of(rank).sums, everyone) -
       numbersOf(rank) * inSlots(of(rank).sums, own[rank]),
-    folds: (rank) => inSlots(updated, own[rank]),
+    updates: (rank) => inSlots(updated, own[rank]),
     answers: (rank) => fromAll[rank] - inSlots(of(rank).asked, own[rank]),
   };
 }

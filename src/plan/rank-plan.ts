@@ -1,6 +1,5 @@
 import { ConfigError } from "../errors.js";
 import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
-import { ELEMENTWISE_OPTIMIZERS } from "../ops/embedding-optimizers/index.js";
 import {
   ALL_CACHED,
   added,
@@ -224,7 +223,8 @@ function refuseDivision(
   }
 }
 
-const NEXT_DIVISION = `Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and the optimizer of embeddings works element by element (${ELEMENTWISE_OPTIMIZERS.join(", ")}).`;
+const NEXT_DIVISION =
+  "Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and a dynamic table that evicts by norm has whole rows.";
 
 /** @throws ConfigError for a copy on every rank of a table that memory need not hold */
 export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {

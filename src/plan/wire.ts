@@ -1,11 +1,11 @@
 import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { columnsOf, isFirstOfShare, type Placement, slotsOf } from "../graph/placement.js";
+import { columnsOf, isFirstOfShare, type Placement, rowsOfShard, slotsOf } from "../graph/placement.js";
 import { NARROW_ROWS, type Tensor, width } from "../graph/tensor.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
 import type { UniqueRowsAttrs } from "../ops/exchange/unique-rows.js";
 import type { Plan } from "../passes/memory-plan.js";
-import { hasNorm } from "../passes/shard.js";
+import { toldBytes, type WholeRows, wholeRowsOf } from "../passes/whole-rows.js";
 import { type Groups, groupsOf } from "./ranks.js";
 
 /* What ranks send each other in a step, byte by byte: native/cpu/exchange/. */
@@ -25,8 +25,8 @@ export interface TableTraffic {
   returns(rank: number, numbersOf: (owner: number) => number): number;
   /** Rows that the others ask it for. */
   answers(rank: number): number;
-  /** Rows of which it adds up gradients, where every rank has all rows. */
-  folds(rank: number): number;
+  /** Different rows that it has, or adds up gradients of, and that any rank has gradients of. */
+  updates(rank: number): number;
 }
 /** By the name of the table. */
 export type TrafficOf = (table: string) => TableTraffic;
@@ -65,8 +65,7 @@ export function bytesSent(rounds: readonly Round[], rank: number): Map<string, n
 interface Route extends Pick<UniqueRowsAttrs, "rows" | "returned"> {
   /** Of ids. */
   readonly columns: number;
-  /** True if ranks that have parts of rows get sums of whole ones. */
-  readonly wholeSums: boolean;
+  readonly whole: WholeRows;
   readonly traffic: TableTraffic;
 }
 
@@ -97,11 +96,10 @@ class Routes {
       if (op !== EXCHANGES.uniqueRows) continue;
       const table = tableOfRoute(graph, attrs.route);
       const traffic = trafficOf(nameOf.get(table)!);
-      const wholeSums = hasNorm(graph, table);
       this.routes.set(attrs.route, {
         ...(attrs as UniqueRowsAttrs),
         columns: inputs.length,
-        wholeSums,
+        whole: wholeRowsOf(graph, table),
         traffic,
       });
     }
@@ -137,10 +135,16 @@ class Routes {
   }
 
   private returning({ attrs, outputs }: Node): Round {
-    const { traffic, wholeSums } = this.routes.get(attrs.route)!;
+    const { traffic, rows, whole } = this.routes.get(attrs.route)!;
+    const { placement } = traffic;
     const dim = width(outputs[1]);
-    const numbersOf = (owner: number) => (wholeSums ? dim : partOf(traffic.placement, owner, dim));
-    return { name: "sums", sent: (rank) => FP32 * traffic.returns(rank, numbersOf) };
+    const numbersOf = (owner: number) => (whole.sums ? dim : partOf(placement, owner, dim));
+    const others = (placement.columns ?? 1) - 1;
+    const told = (rank: number): number => {
+      const updated = whole.everyRow ? rowsOfShard({ rows, placement, rank }) : traffic.updates(rank);
+      return others * updated * toldBytes(whole, partOf(placement, rank, dim));
+    };
+    return { name: "sums", sent: (rank) => FP32 * traffic.returns(rank, numbersOf) + told(rank) };
   }
 
   private foldingRows(node: Node): Round[] {
@@ -150,7 +154,7 @@ class Routes {
     const resultBytes = idBytesOf(rows) + FP32 * width(node.outputs[1]);
     return [
       { name: "sums", sent: (rank) => sums.sent(rank) + others * RESULTS_COUNT_BYTES },
-      { name: "dense", sent: (rank) => others * resultBytes * traffic.folds(rank) },
+      { name: "dense", sent: (rank) => others * resultBytes * traffic.updates(rank) },
     ];
   }
 

@@ -56,6 +56,17 @@ void RowRoute::keep_own(std::vector<uint64_t>& rows) const {
   rows.resize(count);
 }
 
+void RowRoute::list_updated(std::vector<uint64_t>& rows) const {
+  rows.clear();
+  for (uint32_t from = 0; from < ranks(); ++from) {
+    const Asked& asked = asked_[from];
+    for (uint32_t i = 0; i < asked.count; ++i) {
+      const uint32_t nodes = from == shard_.rank ? unique_[asked_of(from).begin + i].nodes : asked.nodes[i];
+      if (nodes != 0) rows.push_back(asked.rows[i]);
+    }
+  }
+}
+
 void RowRoute::list(const BoundInstruction& instruction, const StepContext& step) {
   collect(instruction, step);
   if (table_.count() <= kNarrowRows) list_unique<uint64_t>();

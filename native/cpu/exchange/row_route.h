@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "cpu/bound.h"
 #include "cpu/exchange/received_sums.h"
 #include "cpu/exchange/table_places.h"
+#include "cpu/exchange/whole_rows.h"
 #include "runtime/slot_map.h"
 
 namespace pairloom {
@@ -29,6 +31,9 @@ class RowRoute {
   }
   // Ranks that have some columns get the sums of whole rows all the same.
   void return_whole_sums() { whole_sums_ = true; }
+  // They tell each other their columns, of rows of this width; null: they do not.
+  WholeRows& tell_rows(uint64_t width) { return whole_rows_.emplace(shard_.map, shard_.rank, width); }
+  WholeRows* whole_rows() { return whole_rows_ ? &*whole_rows_ : nullptr; }
   // Of the rows that this rank updates: frames, if its memory does not hold all of its rows. Null: a row is its own name.
   const RowNames* names() const;
   Translator* translator() const { return translator_; }
@@ -78,6 +83,8 @@ class RowRoute {
     std::vector<uint32_t> nodes;
   };
   std::vector<Asked>& asked() { return asked_; }
+  // The rows of this rank that get a gradient on any rank, in the order in which ranks ask for them, also if several do.
+  void list_updated(std::vector<uint64_t>& rows) const;
   // The bytes of a place in messages, little-endian: the lower half, if that is enough.
   size_t id_bytes() const { return id_bytes_; }
   void write_place(uint64_t place, char* to) const { std::memcpy(to, &place, id_bytes_); }
@@ -117,6 +124,7 @@ class RowRoute {
   const RowNames names_;
   const uint32_t columns_, returned_;  // columns of ids; the gradients of the first ones return
   bool whole_sums_ = false;
+  std::optional<WholeRows> whole_rows_;
 
   std::vector<View*> readers_;
 

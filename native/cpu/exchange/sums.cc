@@ -76,17 +76,39 @@ class SumRows : public Exchanger {
   std::vector<const float*> sums_;  // by rank
 };
 
+// With the sums travel the columns of rows that updates need, to the other ranks that have these rows.
 class ReturnRows : public SumRows {
  public:
   using SumRows::SumRows;
 
   uint32_t rounds() const override { return 1; }
   const char* name(uint32_t) const override { return "sums"; }
-  uint64_t sends(uint32_t, uint32_t to) const override { return bytes_to(to); }
-  uint64_t receives(uint32_t, uint32_t from) const override { return bytes_from(from); }
-  void pack(uint32_t, uint32_t to, char* bytes) override { pack_sums(to, bytes); }
-  void unpack(uint32_t, uint32_t from, const char* bytes) override { take_sums(from, bytes); }
+  void begin(const StepContext& step) override {
+    SumRows::begin(step);
+    if (route_.whole_rows() == nullptr) return;
+    route_.list_updated(updated_);
+    route_.whole_rows()->list(updated_);
+  }
+  uint64_t sends(uint32_t, uint32_t to) const override { return bytes_to(to) + bytes_told(step_->rank, to); }
+  uint64_t receives(uint32_t, uint32_t from) const override { return bytes_from(from) + bytes_told(from, step_->rank); }
+  void pack(uint32_t, uint32_t to, char* bytes) override {
+    pack_sums(to, bytes);
+    if (bytes_told(step_->rank, to) > 0) route_.whole_rows()->pack(bytes + bytes_to(to));
+  }
+  void unpack(uint32_t, uint32_t from, const char* bytes) override {
+    take_sums(from, bytes);
+    if (bytes_told(from, step_->rank) > 0) route_.whole_rows()->take(from, bytes + bytes_from(from));
+  }
   void finish(uint32_t) override { collect(route_.received()); }
+
+ private:
+  // One of the two is this rank.
+  uint64_t bytes_told(uint32_t from, uint32_t to) const {
+    const WholeRows* const rows = route_.whole_rows();
+    return rows != nullptr && rows->have_same_rows(from) && rows->have_same_rows(to) ? rows->message_bytes(from) : 0;
+  }
+
+  std::vector<uint64_t> updated_;
 };
 
 // Every rank has all rows: owners add up the sums, and send the results to all. In the first round they also tell how many
@@ -146,15 +168,7 @@ class FoldRows : public SumRows {
 
   // Of this rank's rows, those that get a gradient on any rank.
   void list_rows() {
-    rows_.clear();
-    for (uint32_t from = 0; from < route_.ranks(); ++from) {
-      const RowRoute::Asked& asked = route_.asked()[from];
-      const uint32_t first = route_.asked_of(from).begin;
-      for (uint32_t i = 0; i < asked.count; ++i) {
-        const uint32_t nodes = from == step_->rank ? route_.unique()[first + i].nodes : asked.nodes[i];
-        if (nodes != 0) rows_.push_back(asked.rows[i]);
-      }
-    }
+    route_.list_updated(rows_);
     std::sort(rows_.begin(), rows_.end());
     rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
   }

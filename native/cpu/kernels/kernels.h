@@ -128,7 +128,7 @@ struct KernelTable {
   LinearKernels linear_f32, linear_bf16;
 
 #define KERNEL(result, name, parameters) result(*name) parameters = nullptr;
-#define TABLE_OPTIMIZER(operation, kernel, settings, rows, parameters) KERNEL(void, kernel, parameters)
+#define TABLE_OPTIMIZER(operation, kernel, settings, whole, parameters) KERNEL(void, kernel, parameters)
 #include "cpu/kernels/kernels.def"
 #include "cpu/kernels/table_optimizers.def"
 #undef TABLE_OPTIMIZER

@@ -29,16 +29,13 @@ std::tuple<LarsSettings> lars_of(const BoundInstruction& i, const Worker&) {
   return LarsSettings{float(i.attribute(0)), float(i.attribute(1)), float(i.attribute(2)), i.table.l2};
 }
 
-// Maximum rows per kernel call.
-constexpr bool kAnyRows = true, kRow = false;
-
-template <auto kKernel, auto kSettings, bool kRows>
+template <auto kKernel, auto kSettings, WholeRow kNeeds>
 void update(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const auto kernel = worker.step->kernels->*kKernel;
   const float lr = *i.views[1].base;
   std::apply(
       [&](const auto&... settings) {
-        update_table<kRows>(i, job, worker, [&](float* w, const float* g, const States& s, size_t n) {
+        update_table<kNeeds == WholeRow::kNothing>(i, job, worker, [&](float* w, const float* g, const States& s, size_t n) {
           using Kernel = decltype(kernel);
           if constexpr (std::is_invocable_v<Kernel, float*, const float*, size_t, float, decltype(settings)...>) {
             kernel(w, g, n, lr, settings...);
@@ -81,7 +78,7 @@ struct SumSquares {
 void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& worker) {
   const View& out = i.views.back();
   double slots[kTableSlots] = {};
-  const SumSquares sums{*worker.step->kernels, i.columns.size(), i.names, worker.table.named_sums, slots};
+  const SumSquares sums{*worker.step->kernels, i.gradients.size(), i.names, worker.table.named_sums, slots};
   each_row(i, i.table, job, worker, sums);
   sums.finish();
   for (uint32_t slot = 0; slot < kTableSlots; ++slot) {
@@ -92,11 +89,13 @@ void table_sum_squares(const BoundInstruction& i, const FixedJob& job, Worker& w
 }  // namespace
 
 constexpr CpuOperation kOperations[] = {
-#define TABLE_OPTIMIZER(operation, kernel, settings, rows, parameters) \
-  {.opcode = Opcode::k##operation, .fixed = update<&KernelTable::kernel, settings, rows>},
+#define TABLE_OPTIMIZER(operation, kernel, settings, whole, parameters) \
+  {.opcode = Opcode::k##operation,                                      \
+   .fixed = update<&KernelTable::kernel, settings, WholeRow::whole>,    \
+   .needs = WholeRow::whole},
 #include "cpu/kernels/table_optimizers.def"
 #undef TABLE_OPTIMIZER
-    {.opcode = Opcode::kTableSumSquares, .fixed = table_sum_squares},
+    {.opcode = Opcode::kTableSumSquares, .fixed = table_sum_squares, .needs = WholeRow::kGradient},
 };
 
 }  // namespace pairloom::table_ops

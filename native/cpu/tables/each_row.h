@@ -242,7 +242,7 @@ void update_every(const RowGradients<Key>& found, const Bounds& bounds, const Fi
 template <class Update>
 void each_row(const BoundInstruction& instruction, const TableLayout& layout, const FixedJob& job, Worker& worker,
               const Update& update) {
-  const size_t dim = instruction.columns.size();
+  const size_t dim = instruction.gradients.size();
   const Bounds bounds(instruction, layout);
   if (worker.table.sum.size() < dim) worker.table.sum.resize(dim);
   if (worker.table.widened.size() < std::max(dim, kZeroRun)) worker.table.widened.resize(std::max(dim, kZeroRun));

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "cpu/exchange/whole_rows.h"
 #include "cpu/tables/each_row.h"
 #include "cpu/tables/weights.h"
 
@@ -48,11 +49,46 @@ struct RowUpdate {
   }
 };
 
-template <bool kWhole, class Step>
+// The same where this rank has some columns of rows that are updated as whole ones: a row is put together from what the other ranks
+// have told, and its own columns of the result are kept.
+template <class Step>
+struct DividedRowUpdate : RowUpdate<false, Step> {
+  const WholeRows& whole;
+  const KernelTable& kernels;
+  std::vector<float>& scratch;
+
+  void rows(size_t row, size_t, const float* gradient) const {
+    if (this->changed != nullptr) this->changed[row] = 0xff;
+    this->weights.update(row, 1, [&](float* w) {
+      const std::array own{w, this->states[0].row(row), this->states[1].row(row)};
+      std::array all = own;
+      const size_t place = whole.place_of(row);
+      for (size_t m = 0; m < whole.matrices(); ++m) {
+        if (!whole.is_divided(m)) continue;
+        all[m] = &scratch[m * whole.width()];
+        whole.read_others(m, place, kernels, all[m]);
+        std::copy_n(own[m], whole.own().size(), all[m] + whole.own().begin);
+      }
+      this->step(all[0], gradient, States{all[1], all[2]}, whole.width());
+      for (size_t m = 0; m < whole.matrices(); ++m) {
+        if (whole.is_divided(m)) std::copy_n(all[m] + whole.own().begin, whole.own().size(), own[m]);
+      }
+    });
+  }
+};
+
+template <bool kElementwise, class Step>
 void update_table(const BoundInstruction& i, const FixedJob& job, Worker& worker, const Step& step) {
   const TableWeights weights(i, i.table, worker);
-  RowUpdate<kWhole, Step> update{weights, i.changed, i.columns.size(), {}, step};
+  RowUpdate<kElementwise, Step> update{weights, i.changed, i.columns.size(), {}, step};
   for (size_t s = 0; s < i.table.states; ++s) update.states[s] = State(i.views[i.table.first_state + s]);
+  if constexpr (!kElementwise) {
+    if (i.whole != nullptr) {
+      std::vector<float>& scratch = worker.table.whole;
+      scratch.resize(i.whole->matrices() * i.whole->width());
+      return each_row(i, i.table, job, worker, DividedRowUpdate<Step>{update, *i.whole, *worker.step->kernels, scratch});
+    }
+  }
   each_row(i, i.table, job, worker, update);
 }
 

@@ -21,7 +21,6 @@ export const adadelta = embeddingOptimizer({
     opcode: 111,
     states: { square: "table", delta: "table" },
     squares: ["square", "delta"],
-    elementwise: true,
     settings: { decay: "decay", eps: "real" },
     flops: 18,
     meaning:

@@ -16,7 +16,6 @@ export const adagrad = embeddingOptimizer({
     opcode: 61,
     states: { sum: "table" },
     squares: ["sum"],
-    elementwise: true,
     settings: { eps: "real" },
     flops: 9,
     meaning: "`sum += g²; w -= lr*g/(sqrt(sum)+eps)`",

@@ -17,7 +17,6 @@ export const adam = embeddingOptimizer({
     opcode: 63,
     states: { m: "table", v: "table" },
     squares: ["v"],
-    elementwise: true,
     settings: { beta1: "decay", beta2: "decay", eps: "real" },
     flops: 15,
     meaning: "Adam; the bias correction counts global steps, as FBGEMM does",

@@ -1,4 +1,3 @@
-import { kindOf } from "../../kinds.js";
 import { adadelta } from "./adadelta.js";
 import { adagrad } from "./adagrad.js";
 import { adam } from "./adam.js";
@@ -23,11 +22,6 @@ export const EMBEDDING_OPTIMIZERS = [
   rmsprop,
   adadelta,
 ] as const;
-
-/** The kinds of those that work element by element, so that ranks may have columns of a table. */
-export const ELEMENTWISE_OPTIMIZERS: readonly string[] = EMBEDDING_OPTIMIZERS.filter(
-  ({ op }) => op.elementwise,
-).map(kindOf);
 
 type Updates = (typeof EMBEDDING_OPTIMIZERS)[number]["op"];
 

@@ -24,6 +24,7 @@ export const lamb = embeddingOptimizer({
     opcode: 112,
     states: { m: "table", v: "table" },
     squares: ["v"],
+    wholeRow: "states",
     settings: { beta1: "decay", beta2: "decay", eps: "real", weightDecay: "real" },
     flops: 22,
     meaning:

@@ -25,6 +25,7 @@ export const larsSgd = embeddingOptimizer({
     kind: "tableLarsSgd",
     opcode: 115,
     states: { m: "table" },
+    wholeRow: "weights",
     settings: { momentum: "decay", eta: "real", weightDecay: "real" },
     flops: 14,
     meaning:

@@ -20,6 +20,7 @@ export const partialRowWiseAdam = embeddingOptimizer({
     opcode: 113,
     states: { m: "table", v: "row" },
     squares: ["v"],
+    wholeRow: "gradient",
     settings: { beta1: "decay", beta2: "decay", eps: "real" },
     flops: 11,
     meaning: "Adam with `v = beta2 v + (1 - beta2) mean_d(g²)`",

@@ -23,6 +23,7 @@ export const partialRowWiseLamb = embeddingOptimizer({
     opcode: 114,
     states: { m: "table", v: "row" },
     squares: ["v"],
+    wholeRow: "states",
     settings: { beta1: "decay", beta2: "decay", eps: "real", weightDecay: "real" },
     flops: 18,
     meaning: "tableLamb with `v = beta2 v + (1 - beta2) mean_d(g²)`",

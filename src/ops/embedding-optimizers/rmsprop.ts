@@ -21,7 +21,6 @@ export const rmsprop = embeddingOptimizer({
     opcode: 110,
     states: { square: "table" },
     squares: ["square"],
-    elementwise: true,
     settings: { decay: "decay", eps: "real" },
     flops: 11,
     meaning: "`s = decay s + (1 - decay) g²; w -= lr*g/(sqrt(s)+eps)`, s the row of square",

@@ -16,6 +16,7 @@ export const rowWiseAdagrad = embeddingOptimizer({
     opcode: 62,
     states: { sum: "row" },
     squares: ["sum"],
+    wholeRow: "gradient",
     settings: { eps: "real" },
     flops: 7,
     meaning: "`sum += mean_d(g²); w -= lr*g/(sqrt(sum)+eps)`",

@@ -13,7 +13,6 @@ export const sgd = embeddingOptimizer({
     kind: "tableSgd",
     opcode: 60,
     states: {},
-    elementwise: true,
     settings: {},
     flops: 4,
     meaning: "`w -= lr*g`",
