@@ -42,22 +42,35 @@ const MLP = {
   embeddingDim: 6, // in parts of 4 and 2
   mlp: { hiddenUnits: [19, 8] },
 };
-const CASES = {
+interface Case {
+  readonly model: object;
+  readonly clip?: Clip;
+  readonly loss?: object;
+  readonly embedding?: object;
+  readonly l2?: object;
+}
+const CASES: Readonly<Record<string, Case>> = {
   "an MLP": { model: MLP },
   "batch norm and a clip": {
     model: { ...MLP, mlp: { ...MLP.mlp, norm: "batch" } },
     clip: clipSchema.parse(CLIPS[1]),
   },
   "a loss of sessions": { model: MLP, loss: { kind: "jrc", session: "user" } },
+  "updates by whole rows": { model: { ...MLP, embeddingDim: 5 }, embedding: { kind: "lamb" } },
+  "updates of all rows by their gradients": {
+    model: MLP,
+    embedding: { kind: "rowWiseAdagrad" },
+    l2: { embedding: 0.01 },
+  },
 };
 
-function graphsOf({ model, clip, loss }: { model: object; clip?: Clip; loss?: object }) {
+function graphsOf({ model, clip, loss, embedding, l2 }: Case) {
   const parsed = loss && lossSchema.parse(loss);
   const head = parsed && factsOf(parsed).head;
   const spec = { model: modelSchema.parse(model), features: FEATURES, outputs: head?.outputs, head };
   const settings = {
-    optimizers: optimizerSchema.parse({ embedding: { kind: "adagrad" } }),
-    l2: l2Schema.parse({}),
+    optimizers: optimizerSchema.parse({ embedding: embedding ?? { kind: "adagrad" } }),
+    l2: l2Schema.parse(l2 ?? {}),
     weighted: false,
   };
   const training = trainingGraph(spec, { ...settings, clip, loss: parsed });

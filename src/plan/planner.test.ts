@@ -126,12 +126,44 @@ describe("a plan", () => {
     expect(inThree.plan(6).tables[0].place.placement).toMatchObject({ owners: 2, columns: 3 });
   });
 
-  it.each<[string, number, Options]>([
-    ["more parts of rows than there are fours", 8, {}],
-    ["parts of rows that updates take as a whole", 2, { embedding: { kind: "rowWiseAdagrad" } }],
-  ])("refuses %s", (_, ranks, options) => {
-    const planner = plannerOf([100, 5000], { constraints: new Map([["f0", "columnWise"]]), ...options });
-    expect(() => planner.plan(ranks)).toThrow(/cannot be divided among the ranks like this/);
+  it("refuses more parts of rows than there are fours", () => {
+    const planner = plannerOf([100, 5000], { constraints: new Map([["f0", "columnWise"]]) });
+    expect(() => planner.plan(8)).toThrow(/cannot be divided among the ranks like this/);
+  });
+
+  it.each([
+    [{ kind: "rowWiseAdagrad" }, 1],
+    [{ kind: "partialRowWiseLamb" }, 4 + 1],
+    [{ kind: "lamb" }, 2 * 4],
+  ])(
+    "counts a state of one number a row on each of the ranks that have its columns, with %o",
+    (embedding, floats) => {
+      const { ranks } = plannerOf([100], { embedding, constraints: new Map([["f0", "columnWise"]]) }).plan(4);
+      const bytes = ranks.map(({ bytes: { tables, states } }) => [tables, states]);
+      for (const each of bytes) expect(each).toEqual([100 * 4 * 4, 100 * 4 * floats]);
+    },
+  );
+
+  it("takes longer where ranks tell each other the columns of the rows that a step updates", () => {
+    const wireOf = (embedding: object) => {
+      const { model, ranks } = plannerOf([100], {
+        embedding,
+        constraints: new Map([["f0", "columnWise"]]),
+      }).plan(4);
+      const sent = model.sent(new Map([["embeddings.f0.weight", byColumns("f0", 4, 4)]]))[0].get("sums")!;
+      return {
+        wire: ranks[0].seconds.wire,
+        sent,
+        rows: model.lookupsOf(model.demand.tables[0]).updated.at(-1)!,
+      };
+    };
+    const [gradients, weights, states] = ["rowWiseAdagrad", "larsSgd", "lamb"].map((kind) =>
+      wireOf({ kind }),
+    );
+    // Four columns of each of them, to three other ranks.
+    expect(weights.sent - gradients.sent).toBeCloseTo(weights.rows * 4 * 4 * 3, 6);
+    expect(states.sent - gradients.sent).toBeCloseTo(states.rows * 3 * 4 * 4 * 3, 6);
+    expect((states.wire - gradients.wire) / (weights.wire - gradients.wire)).toBeCloseTo(3, 6);
   });
 
   it("has whole rows of tables that lose them by their norms, and as many parts as there are fours of others", () => {

@@ -89,8 +89,10 @@ function attrsOf(ranks: number): ParameterAttrs[] {
     { ...state, name: "embeddings.b.weight/m", shape: [7, 4] },
     { ...table, ...divided, name: "embeddings.c.weight", shape: [2500, 10], dtype: "fp16" },
     { ...state, ...divided, name: "embeddings.c.weight/m", shape: [2500, 10] },
+    { ...state, ...divided, name: "embeddings.c.weight/v", shape: [2500] },
     { ...table, ...divided, ...byKey, name: "embeddings.d.weight", shape: [CAPACITY + 1, 10], dtype: "fp16" },
     { ...state, ...divided, ...byKey, name: "embeddings.d.weight/m", shape: [CAPACITY + 1, 10] },
+    { ...state, ...divided, ...byKey, name: "embeddings.d.weight/v", shape: [CAPACITY + 1] },
   ];
 }
 
@@ -117,7 +119,7 @@ function start({ world, state, parameters }: Member): void {
   const columns = columnsOn(world.size);
   const owners = world.size / columns;
   if (Math.floor(world.rank / columns) === (shareOf(0, owners) + TURN) % owners)
-    for (const name of ["embeddings.d.weight", "embeddings.d.weight/m"]) {
+    for (const name of ["embeddings.d.weight", "embeddings.d.weight/m", "embeddings.d.weight/v"]) {
       const memory = parameters.memory.get(name)!;
       memory.write(0, numbersOf(memory.dtype, memory.elements / (CAPACITY + 1)).fill(name.length));
     }
@@ -165,7 +167,8 @@ function ownOf(whole: number[], { shape: [rows], placement }: ParameterAttrs, ra
   const ownersOf = (slot: number) => (shareOf(slot, owners) + TURN) % owners;
   const inOrder = Array.from({ length: rows }, (_, place) => rowAt(place, rows));
   const own = inOrder.filter((row) => ownersOf(row % SLOTS) === Math.floor(rank / columns));
-  const [begin, end] = columns === 1 ? [0, width] : PARTS[columns].slice(rank % columns);
+  // Ranks of the same rows all have a number for each row.
+  const [begin, end] = columns === 1 || width === 1 ? [0, width] : PARTS[columns].slice(rank % columns);
   return own.flatMap((row) => whole.slice(row * width + begin, row * width + end));
 }
 
@@ -176,7 +179,10 @@ function allKeyed(members: readonly Member[], attrs: ParameterAttrs) {
   return Array.from({ length: owners }, (_, share) => {
     const first = ((share + TURN) % owners) * columns;
     const parts = members.slice(first, first + columns).map((member) => keyedOf(member, attrs));
-    return parts[0].map(([key], i) => [key, parts.flatMap((part) => part[i][1])] as const);
+    if (attrs.shape.length > 1)
+      return parts[0].map(([key], i) => [key, parts.flatMap((part) => part[i][1])] as const);
+    for (const part of parts) expect(part).toEqual(parts[0]);
+    return parts[0];
   }).flat();
 }
 

@@ -267,7 +267,9 @@ function joinKeys(lists: readonly BigUint64Array[]): BigUint64Array {
 
 /** The tensors that a rank writes of a table, and the numbers of its rows where these are not all. */
 function shardTensors({ table, states, picked }: SharedTable, rank: number): [string, ShardTensor][] {
-  const tensors = [table, ...states].map((each): [string, ShardTensor] => [
+  // Ranks that have columns of the same rows all have a state of one number for each row.
+  const own = [table, ...states].filter((each) => speaksFor(each) || each.shard!.width > 1);
+  const tensors = own.map((each): [string, ShardTensor] => [
     each.attrs.name,
     picked ? pickedTensor(each, picked, rank) : shardTensor(each, rank),
   ]);
