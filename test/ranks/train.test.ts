@@ -173,7 +173,11 @@ const CONFIGS = {
       ],
       mlp: { hiddenUnits: [8] },
     },
-    train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+    train: {
+      clip: { norm: 0.1 },
+      optimizer: { embedding: { kind: "rowWiseAdagrad", learningRate: 0.01 } },
+      l2: { embedding: 0.01, rows: "touched" },
+    },
   },
   [STORED]: {
     features: inStores("17KB"),
@@ -188,7 +192,7 @@ const CONFIGS = {
   [STORED_ALONE]: {
     features: inStores("23KB"),
     model: { kind: "mlp", embeddingDim: 12, features: ["a", "visitor", "both"], mlp: { hiddenUnits: [8] } },
-    train: { optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
+    train: { optimizer: { embedding: { kind: "partialRowWiseLamb", learningRate: 0.01 } } },
   },
   "logistic regression without shuffling": {
     model: { kind: "logisticRegression", features: ["a", "b", "user"] },
