@@ -200,11 +200,18 @@ describe.skipIf(!addon)("a plan", () => {
     }
   });
 
-  it.each([2, 3, 8])("with ids counted in the steps says what each of %i ranks sends", async (ranks) => {
+  it.each(
+    [2, 3, 8].flatMap((ranks) =>
+      [{}, { user: "rowWise", item: "rowWise" } as const].map((each) => [ranks, each] as const),
+    ),
+  )("with ids counted in the steps says what each of %i ranks sends: %j", async (ranks, constraints) => {
     const graphs = graphsOf(CASES["an MLP"]);
     const data = { rows: ROWS, columns: COLUMNS };
-    const best = new Planner({ ...graphs, batch: BATCH, groups: 8, data }).plan(ranks);
+    const options = { ...graphs, batch: BATCH, groups: 8, data };
+    const best = new Planner({ ...options, constraints: new Map(Object.entries(constraints)) }).plan(ranks);
     const placements = placementsOf(best);
+    const areShared = [...placements.values()].some(({ starts }) => starts);
+    if ("user" in constraints) expect(areShared).toBe(true);
     const { traffic } = await train(graphs, ranks, placements);
     best.model.sent(placements).forEach((sent, rank) => {
       const said = [...sent].map(([name, bytes]) => [name, Math.round(STEPS * bytes)]);

@@ -167,10 +167,11 @@ const BINDING: Readonly<Record<PlanFile["binding"], string>> = {
   disk: "reading rows from files",
 };
 
-function boundLine({ exact, seconds, bound }: PlanFile): string {
-  if (exact) return "All placements were tried: none is faster.";
+function boundLine({ exact, seconds, bound, tables }: PlanFile): string {
+  if (exact) return "All placements with equal shares were tried: none is faster.";
   const gap = Math.max(0, seconds / bound - 1);
-  return `No placement is faster than ${milliseconds(bound)} ms: this one is within ${percent(gap)}.`;
+  const shares = tables.some(({ placement }) => placement.starts) ? "" : " with equal shares";
+  return `No placement${shares} is faster than ${milliseconds(bound)} ms: this one is within ${percent(gap)}.`;
 }
 
 function waysOf({ waysOut }: PlanFile): string[] {

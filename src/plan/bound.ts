@@ -13,8 +13,11 @@ export function lowerBound(problem: Problem): number {
   return Math.max(meanBound(problem), base[SECONDS] + Math.max(0, ...least));
 }
 
-/** Lagrange's bound: each byte of the fastest tier has a price, and the best price is found by ternary search. */
-function meanBound(problem: Problem): number {
+/**
+ * The mean over the ranks, however unequally they share items. Lagrange's bound: each byte of the fastest tier has a price, and the
+ * best price is found by ternary search.
+ */
+export function meanBound(problem: Problem): number {
   const { items } = problem;
   const free = items.reduce((sum, choices) => sum + leastSum(choices, SECONDS), 0);
   let best = problem.base[SECONDS] + free / problem.ranks;

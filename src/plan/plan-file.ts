@@ -25,16 +25,25 @@ const planSchema = z.looseObject({
       name: z.string(),
       rows: count,
       dim: count,
-      placement: z.strictObject({
-        firstRank: whole,
-        owners: count.max(SLOTS),
-        turn: whole.optional(),
-        columns: count.optional(),
-        copies: z.literal(true).optional(),
-      }),
+      placement: z
+        .strictObject({
+          firstRank: whole,
+          owners: count.max(SLOTS),
+          turn: whole.optional(),
+          starts: z.array(whole.max(SLOTS)).optional(),
+          columns: count.optional(),
+          copies: z.literal(true).optional(),
+        })
+        .refine(({ owners, starts }) => !starts || areStarts(starts, owners), {
+          path: ["starts"],
+          message: "the first slots of all shares, ascending from 0",
+        }),
     }),
   ),
 });
+
+const areStarts = (slots: readonly number[], shares: number): boolean =>
+  slots.length === shares && slots[0] === 0 && slots.every((slot, i) => i === 0 || slots[i - 1] <= slot);
 
 /** Which ranks have a table, by the name of its parameter. */
 export type Placements = ReadonlyMap<string, Placement>;

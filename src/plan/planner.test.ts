@@ -1,14 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Column } from "../columns/columns.js";
-import { byColumns, byRows, copied, type Placement } from "../graph/placement.js";
+import { byColumns, byRows, copied, type Placement, SLOTS } from "../graph/placement.js";
 import { KEYS } from "../graph/translation.js";
 import { modelSchema } from "../models/index.js";
 import type { FeatureInfo } from "../models/model.js";
+import { drawKey, drawUnit } from "../random.js";
 import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
 import { total } from "./cost.js";
+import { divided } from "./even-shares.js";
 import { Planner, type PlannerOptions } from "./planner.js";
+import type { Constraint, RankPlan } from "./rank-plan.js";
 
 /** Plans of a model with one table for each number of rows; `keys`: dynamic ones, with a table of first-order weights too. */
 function plannerOf(
@@ -298,4 +301,103 @@ describe("a plan", () => {
     expect(best.exact).toBe(true);
     expect(best.seconds).toBeLessThan(equal.seconds);
   });
+
+  describe("that has counted ids", () => {
+    const BATCH = 2048;
+    /** Of each table: half of the ids are among its first ones, the others anywhere. */
+    const measured = (rows: readonly number[], first: number): Options => {
+      const columns = rows.map((count, i): [string, Column] => {
+        const draw = drawKey(i, 0, 0);
+        const data = Int32Array.from({ length: 2 * BATCH }, (_, at) =>
+          Math.floor((at % 2 === 0 ? Math.min(first, count) : count) * drawUnit(draw, at)),
+        );
+        return [`f${i}`, { kind: "id", data, offset: 0, stride: 1 }];
+      });
+      return { data: { rows: 2 * BATCH, columns: new Map(columns) }, groups: 16 };
+    };
+    const constrained = (rows: readonly number[], to: Constraint) =>
+      new Map(rows.map((_, i) => [`f${i}`, to] as const));
+    /** Seconds that each rank takes for tables. */
+    const onTables = ({ model, tables, ranks }: RankPlan, placementOf?: (name: string) => Placement) =>
+      ranks.map((_, rank) =>
+        tables.reduce((sum, { table, place }) => {
+          const placement = placementOf?.(table.name) ?? place.placement;
+          return sum + total(model.table(table, { ...place, placement }, rank).seconds);
+        }, 0),
+      );
+    const evenness = (loads: readonly number[]) =>
+      (Math.max(...loads) * loads.length) / loads.reduce((a, b) => a + b);
+    const bytesOf = ({ ranks }: RankPlan) => ranks.map(({ bytes }) => total(bytes));
+
+    it.each<[Constraint, number]>([
+      ["rowWise", 8],
+      [{ columns: 2 }, 4],
+      ["replicated", 8],
+    ])("gives ranks shares of about equal loads, %j", (constraint, shares) => {
+      const rows = [100, 3000, 50_000, 1_000_000];
+      const plan = plannerOf(rows, {
+        ...measured(rows, 40),
+        constraints: constrained(rows, constraint),
+      }).plan(8);
+      const equal = plannerOf(rows, { constraints: constrained(rows, constraint) }).plan(8);
+      const places = new Map(equal.tables.map(({ table, place }) => [table.name, place.placement]));
+      expect(evenness(onTables(plan, (name) => places.get(name)!))).toBeGreaterThan(1.15);
+      expect(evenness(onTables(plan))).toBeLessThan(1.03);
+      expect(plan.seconds).toBeGreaterThanOrEqual(plan.bound);
+      expect(plan.seconds).toBeLessThan(1.05 * plan.bound);
+      const { starts } = plan.tables.find(({ place }) => place.placement.starts)!.place.placement;
+      expect(starts).toHaveLength(shares);
+      const kept = (each: RankPlan) => each.ranks.reduce((sum, { bytes }) => sum + bytes.tables, 0);
+      expect(kept(plan)).toBeCloseTo(kept(equal), 3);
+    });
+
+    it("does not give a rank much more memory for that", () => {
+      const rows = [20_000_000];
+      const options = { ...measured(rows, 8), constraints: constrained(rows, "rowWise") };
+      const plan = plannerOf(rows, options).plan(8);
+      const equal = plannerOf(rows, { constraints: options.constraints }).plan(8);
+      expect(plan.tables[0].place.placement.starts).toBeDefined();
+      expect(Math.max(...bytesOf(plan))).toBeLessThan(1.101 * Math.max(...bytesOf(equal)));
+      const memory = (1.02 * Math.max(...bytesOf(equal))) / 0.9;
+      const full = plannerOf(rows, { ...options, memory }).plan(8);
+      expect(full.fits).toBe(true);
+      expect(Math.max(...bytesOf(full))).toBeLessThanOrEqual(0.9 * memory);
+    });
+
+    it("divides tables whose ids are translated together alike, and leaves equal shares where rows are in files", () => {
+      const rows = [3000, 50_000];
+      const stores = new Map([["f1", { memory: "25%" }]]);
+      const constraints = constrained(rows, "rowWise");
+      const plan = plannerOf(rows, { ...measured(rows, 40), keys: true, stores, constraints }).plan(4);
+      const startsOf = (name: string) =>
+        plan.tables.filter(({ table }) => table.table === name).map(({ place }) => place.placement.starts);
+      expect(startsOf("f0")[0]).toHaveLength(4);
+      expect(startsOf("f0")[1]).toEqual(startsOf("f0")[0]);
+      expect(startsOf("f1")).toEqual([undefined, undefined]);
+    });
+  });
+});
+
+it("shares have the least sum of costs that any boundaries give", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), (shares, seed) => {
+      const draw = drawKey(seed, 0, 0);
+      const before = Array.from({ length: shares }, (_, share) => 200 * drawUnit(draw, share));
+      const below = [0];
+      for (let slot = 0; slot < SLOTS; slot++)
+        below.push(below[slot] + Math.floor(1 / (0.01 + drawUnit(draw, shares + slot))));
+      const cost = (share: number, begin: number, end: number) =>
+        (before[share] + below[end] - below[begin]) ** 2;
+      const starts = divided(shares, cost);
+      const found = starts.reduce((sum, start, i) => sum + cost(i, start, starts[i + 1] ?? SLOTS), 0);
+      // The least for the slots below each end, share by share, of all begins.
+      let least = below.map((_, end) => cost(0, 0, end));
+      for (let share = 1; share < shares; share++)
+        least = least.map((_, end) =>
+          least.slice(0, end + 1).reduce((a, b, begin) => Math.min(a, b + cost(share, begin, end)), Infinity),
+        );
+      expect(found).toBe(least[SLOTS]);
+    }),
+    { numRuns: 10, seed: 4 },
+  );
 });

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
+import { meanBound } from "./bound.js";
 import {
   ALL_CACHED,
   added,
@@ -11,6 +12,7 @@ import {
   total,
 } from "./cost.js";
 import type { TableDemand } from "./demand.js";
+import { evenShares, type PlacedTables } from "./even-shares.js";
 import type { Choice, Given, Problem } from "./problem.js";
 import { type Solved, solve } from "./solve.js";
 
@@ -35,8 +37,11 @@ export interface PlannedTable {
   readonly why: string;
 }
 
+/** How good a plan is. */
+type Proof = Pick<Solved, "fits" | "bound" | "exact">;
+
 /** Where the tables of a model are, and what it costs. */
-export interface RankPlan extends Pick<Solved, "fits" | "bound" | "exact"> {
+export interface RankPlan extends Proof {
   readonly model: CostModel;
   readonly tables: readonly PlannedTable[];
   readonly ranks: readonly Spending[];
@@ -56,19 +61,33 @@ export function planRanks(model: CostModel, options: PlanningOptions = {}): Rank
     limits: [Number.POSITIVE_INFINITY, model.machine.memory],
     items: forms.map((each, i) => each.map((form) => choiceOf(model, groups[i], form))),
   };
-  const { given, most, ...solved } = solve(problem, options.work);
-  const groupOf = new Map(groups.flatMap((group, i) => group.map((table) => [table, i] as const)));
-  const placed = tables.map((table) => placeOf(forms[groupOf.get(table)!], given[groupOf.get(table)!]));
+  const { given, fits, bound, exact } = solve(problem, options.work);
+  const equal = groups.map((tables, i) => ({ tables, place: placeOf(forms[i], given[i]) }));
+  const even = fits ? evenShares(model, equal, spendingOf(model, equal)) : equal;
   return {
-    ...solved,
+    ...planOf(model, even, options.constraints),
+    fits,
+    ...(even === equal ? { bound, exact } : { bound: meanBound(problem), exact: false }),
+  };
+}
+
+function planOf(
+  model: CostModel,
+  placed: readonly PlacedTables[],
+  constraints: PlanningOptions["constraints"],
+): Omit<RankPlan, keyof Proof> {
+  const places = new Map(
+    placed.flatMap(({ tables, place }) => tables.map((table) => [table, place] as const)),
+  );
+  const ranks = spendingOf(model, placed);
+  return {
     model,
-    seconds: most[0],
-    tables: tables.map((table, i) => ({
-      table,
-      place: placed[i],
-      why: reasonOf(model, table, placed[i], options.constraints?.get(table.table)),
-    })),
-    ranks: spendingOf(model, placed),
+    ranks,
+    seconds: Math.max(...ranks.map(({ seconds }) => total(seconds))),
+    tables: model.demand.tables.map((table) => {
+      const place = places.get(table)!;
+      return { table, place, why: reasonOf(model, table, place, constraints?.get(table.table)) };
+    }),
   };
 }
 
@@ -148,12 +167,10 @@ function placeOf(forms: readonly Form[], { choice, rank }: Given): Place {
   return { placement: whole ? { firstRank: rank, owners: 1 } : placement, cached };
 }
 
-function spendingOf(model: CostModel, places: readonly Place[]): Spending[] {
-  const { ranks, tables } = model.demand;
-  const base = model.base();
-  return Array.from({ length: ranks }, (_, rank) =>
-    tables.reduce((sum, table, i) => added(sum, model.table(table, places[i], rank)), base),
-  );
+function spendingOf(model: CostModel, placed: readonly PlacedTables[]): Spending[] {
+  const on = (rank: number) =>
+    placed.flatMap(({ tables, place }) => tables.map((table) => model.table(table, place, rank)));
+  return Array.from({ length: model.demand.ranks }, (_, rank) => on(rank).reduce(added, model.base()));
 }
 
 function reasonOf(
@@ -167,6 +184,7 @@ function reasonOf(
   if (ranks === 1) return `one rank${inFile}`;
   if (constraint !== undefined) return `train.placement${inFile}`;
   if (placement.copies) return "few rows, of which each rank needs most";
+  if (placement.starts) return "even loads";
   if ((placement.columns ?? 1) > 1) return `even shares of each row${inFile}`;
   if (placement.owners > 1)
     return `${rows * (weights + states) > machine.memory ? "too large for one" : "even shares"}${inFile}`;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -65,13 +65,25 @@ describe.skipIf(!addon)("a run of several ranks", () => {
 
   it("follows a file, which must be for its tables and ranks", async () => {
     const path = join(folder, "plan.json");
-    writeFileSync(join(folder, "c.json"), JSON.stringify(configOf({})));
-    const { code, err } = await cli("plan", join(folder, "c.json"), "--ranks", "2", "--output", path);
+    const config = configOf({ placement: { user: "rowWise" } });
+    writeFileSync(join(folder, "c.json"), JSON.stringify(config));
+    const ranks = ["--ranks", "2", "--measure"];
+    const { code, err } = await cli("plan", join(folder, "c.json"), ...ranks, "--output", path);
     expect(err).toBe("");
     expect(code).toBe(0);
+    const plan = JSON.parse(readFileSync(path, "utf8"));
+    const { placement } = plan.tables.find(({ name }: { name: string }) => name.includes("user"));
+    expect(placement).toMatchObject({ owners: 2, starts: [0, expect.any(Number)] });
+    expect(placement.starts[1]).toBeGreaterThan(10);
+    expect(placement.starts[1]).toBeLessThan(31);
     expect(await hashes({ plan: path }, 2)).toEqual(await hashes({}, 1));
     await expect(hashes({ plan: path }, 3)).rejects.toThrow(
       /the plan is for another run\n.*got: +2 ranks\n.*3 ranks/,
+    );
+    placement.starts = [0, 700, 30];
+    writeFileSync(path, JSON.stringify(plan));
+    await expect(hashes({ plan: path }, 2)).rejects.toThrow(
+      /the plan cannot be read\n.*placement.starts: the first slots of all shares, ascending from 0/,
     );
     writeFileSync(path, '{"version": 1}');
     await expect(hashes({ plan: path }, 2)).rejects.toThrow(/the plan cannot be read\n.*fits/);
