@@ -57,6 +57,7 @@ struct SharedLookup {
     builder.add(tells ? O::kFoldRows : O::kReturnRows, {returns_ids ? id : local, out, owned, sums}, {0, 0, 0});
     builder.stage(StageKind::kFixed);
     if (by_row) builder.add(O::kTableRowWiseAdagrad, {table, lr, builder.parameter({table_rows}), owned, sums}, {0, 0, 0, 0, 0, 0, 0});
+    if (twice) builder.stage(StageKind::kFixed);
     if (!by_row || twice) builder.add(O::kTableSgd, {table, lr, owned, sums}, {0, 0, 0, 0, 0, 0});
     builder.output(out);
     return builder.bytes();
