@@ -217,7 +217,11 @@ async function expectSameKeys(
 }
 
 /** Those that update only rows in use, as dynamic tables need. */
-const LAZY = EMBEDDING.filter(({ lazy }) => lazy !== false);
+const LAZY = [
+  ...EMBEDDING.filter(({ lazy }) => lazy !== false),
+  { kind: "lamb", weightDecay: 0.02 },
+  { kind: "larsSgd" },
+];
 const EVICTIONS: readonly EvictionRule[] = [
   { kind: "lru" },
   { kind: "lfu" },

@@ -11,9 +11,9 @@ export const EMBEDDING = [
   { kind: "adam", lazy: true },
   { kind: "adam", lazy: false },
   { kind: "partialRowWiseAdam" },
-  { kind: "lamb", lazy: false },
+  { kind: "lamb", lazy: false, weightDecay: 0.02 },
   { kind: "partialRowWiseLamb" },
-  { kind: "larsSgd", lazy: false },
+  { kind: "larsSgd", lazy: false, weightDecay: 0.02 },
   { kind: "rmsprop" },
   { kind: "adadelta" },
 ];
