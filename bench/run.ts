@@ -13,6 +13,7 @@ import { hitRates } from "./hit-rates.js";
 import { ingest } from "./ingest.js";
 import { largeTable } from "./large-table.js";
 import { latency } from "./latency.js";
+import { network } from "./network.js";
 import { plan } from "./plan.js";
 import { rankLoads } from "./rank-loads.js";
 import { ranks } from "./ranks.js";
@@ -35,6 +36,7 @@ const FIGURES = {
   "serve-load": serveLoad,
   threads,
   ranks,
+  network,
   plan,
   "rank-loads": rankLoads,
   size,

@@ -301,13 +301,14 @@ function randomCase(seed: number) {
     }),
   );
   const cut: Cut = { batch: 33 + below(600), groups: 1 + below(20) };
-  return { choices, ranks, threads: 1 + below(2), cut, placements };
+  return { choices, ranks, threads: 1 + below(2), cut, placements, overlaps: below(2) === 0 };
 }
 
 describe.skipIf(!addon)("ranks", () => {
   it.each(Object.entries(MODELS))("train %s to the bits of one process", async (_, model) => {
     await expectSameBits(graphOf({ model, dtype: "bf16", clip: CLIPS[1] }), [2, 3, 4, 8]);
     await expectSameBits(graphOf({ model }), [2], { threads: 2 });
+    await expectSameBits(graphOf({ model }), [2, 3], { threads: 2, overlaps: true });
   });
 
   it.each(EMBEDDING.map((embedding, i) => [JSON.stringify(embedding), embedding, i] as const))(
@@ -320,8 +321,8 @@ describe.skipIf(!addon)("ranks", () => {
   it.each(Array.from({ length: RANDOM }, (_, i) => i))(
     "train random model %i to the bits of one process",
     async (seed) => {
-      const { choices, ranks, threads, cut, placements } = randomCase(seed);
-      await expectSameKeys(choices, [ranks], { threads, placements }, cut);
+      const { choices, ranks, cut, ...run } = randomCase(seed);
+      await expectSameKeys(choices, [ranks], run, cut);
     },
   );
 
@@ -396,32 +397,36 @@ describe.skipIf(!addon)("ranks", () => {
     ).toHaveLength(1);
   });
 
-  it.each<[string, Dynamic]>([
-    ["", {}],
-    [", and no key keeps a row that it got in the step", { item: dynamicSpec(0) }],
-  ])("all stop before anything is updated where one of them meets a bad id%s", async (_, dynamic) => {
-    const columns = withKeys(dynamic);
-    const bad = new Map(columns);
-    const users = (COLUMNS.get("user") as { data: Int32Array }).data.slice();
-    users[ROWS - 1] = USERS;
-    bad.set("user", { kind: "id", data: users, offset: 0, stride: 1 });
-    const request = { ...requestsOf(CUT, bad)[0], shuffle: undefined };
-    const run = { dynamic: new Map(Object.entries(dynamic)) };
-    const graph = graphOf({ dynamic });
-    const failed = await train(graph, 3, { ...run, requests: [request] }).catch((error) => error);
-    expect(failed).toBeInstanceOf(RanksFailed);
-    expect(failed.reasons).toHaveLength(3);
-    for (const reason of failed.reasons) {
-      expect(reason.message).toMatch(/an id is out of range/);
-      expect(reason.message).toMatch(/rank 2, input user, row 699/);
-    }
-    expect(hashesOf({ ...failed, outputs: new Map() })).toEqual(
-      hashesOf({
-        ...(await train(graph, 1, { ...run, requests: [{ ...request, columns, count: 600 }] })),
-        outputs: new Map(),
-      }),
-    );
-  });
+  it.each<[string, Dynamic, boolean]>([
+    ["", {}, false],
+    [", and no key keeps a row that it got in the step", { item: dynamicSpec(0) }, false],
+    [" while they exchange", { item: dynamicSpec(0) }, true],
+  ])(
+    "all stop before anything is updated where one of them meets a bad id%s",
+    async (_, dynamic, overlaps) => {
+      const columns = withKeys(dynamic);
+      const bad = new Map(columns);
+      const users = (COLUMNS.get("user") as { data: Int32Array }).data.slice();
+      users[ROWS - 1] = USERS;
+      bad.set("user", { kind: "id", data: users, offset: 0, stride: 1 });
+      const request = { ...requestsOf(CUT, bad)[0], shuffle: undefined };
+      const run = { dynamic: new Map(Object.entries(dynamic)), overlaps };
+      const graph = graphOf({ dynamic });
+      const failed = await train(graph, 3, { ...run, requests: [request] }).catch((error) => error);
+      expect(failed).toBeInstanceOf(RanksFailed);
+      expect(failed.reasons).toHaveLength(3);
+      for (const reason of failed.reasons) {
+        expect(reason.message).toMatch(/an id is out of range/);
+        expect(reason.message).toMatch(/rank 2, input user, row 699/);
+      }
+      expect(hashesOf({ ...failed, outputs: new Map() })).toEqual(
+        hashesOf({
+          ...(await train(graph, 1, { ...run, requests: [{ ...request, columns, count: 600 }] })),
+          outputs: new Map(),
+        }),
+      );
+    },
+  );
 
   it("use five collective calls a step, however many tables", async () => {
     const dynamic = { user: dynamicSpec(0) };

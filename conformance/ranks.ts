@@ -23,6 +23,7 @@ export interface RankedRun {
   readonly maxBatch: number;
   readonly geometry?: AccumulationGroups;
   readonly placements?: ReadonlyMap<string, Placement>;
+  readonly overlaps?: boolean;
   /** One after the other. */
   readonly requests: readonly RunRequest[];
   readonly seed?: number;
@@ -42,7 +43,7 @@ export interface RankedResult {
 
 /** The ranks of a run, ready to train. */
 export function startRanks(addon: Addon, backend: Backend, run: RankedRun) {
-  const { graph, ranks, maxBatch, geometry, placements, threads = 1, seed = 1 } = run;
+  const { graph, ranks, maxBatch, geometry, placements, overlaps, threads = 1, seed = 1 } = run;
   const attrs = placedParameters(graph, shardingOf(ranks, placements));
   const worlds = ranks === 1 ? [SOLO] : localWorlds(addon, ranks);
   const members = worlds.map((world) => {
@@ -55,7 +56,7 @@ export function startRanks(addon: Addon, backend: Backend, run: RankedRun) {
     );
     attachMemories(translations, parameters.all, seed);
     const { memory } = parameters;
-    const options = { maxBatch, threads, geometry, world, placements, translations };
+    const options = { maxBatch, threads, geometry, world, placements, overlaps, translations };
     return { memory, translations, executable: backend.compile(graph, memory, options) };
   });
   return { attrs, worlds, members };

@@ -7,6 +7,7 @@
 #include "cpu/fixed_jobs.h"
 #include "cpu/operation.h"
 #include "cpu/reduce.h"
+#include "cpu/stage_uses.h"
 #include "cpu/kernels/dispatch.h"
 #include "program/error.h"
 #include "program/ranges.h"
@@ -273,6 +274,37 @@ void Executor::bind_instructions() {
     sections_.push_back(bind_section(without_barrier(i)));
   }
   packed_.finish();
+  bind_lane();
+}
+
+// An exchange overlaps if a section of tiles that does not need it follows. Collective calls are made one at a time, in
+// the order of the program.
+void Executor::bind_lane() {
+  std::vector<StageUses> uses;
+  for (const Section& section : sections_) uses.emplace_back(program_, section.stages);
+  for (size_t i = 0; i < sections_.size(); ++i) {
+    if (sections_[i].exchange == nullptr) continue;
+    const auto waits = [&](size_t later) { return uses[i].conflicts(uses[later]); };
+    size_t next = i + 1;
+    while (next < sections_.size() && !waits(next)) sections_[i].overlaps |= is_tiled(sections_[next++].stages[0].kind);
+    sections_[i].overlaps &= !brings_rows(sections_[i]);
+    if (!sections_[i].overlaps) {
+      sections_[i].waits_for = overlapping_;
+      continue;
+    }
+    ++overlapping_;
+    for (; next < sections_.size(); ++next) {
+      if (waits(next)) sections_[next].waits_for = overlapping_;
+    }
+  }
+  if (overlapping_ > 0) lane_ = std::make_unique<ExchangeLane>(*ranks_);
+}
+
+// Whether an exchange uses the translators, which sections of tiles ask for failures.
+bool Executor::brings_rows(const Section& exchange) const {
+  const auto in_frames = [](const RowRoute& route) { return route.translator() && route.translator()->frames(); };
+  const bool fetches = instructions_[exchange.stages[0].first].source->opcode == Opcode::kFetchRows;
+  return fetches && std::any_of(routes_.begin(), routes_.end(), in_frames);
 }
 
 // The rows that a table operation reads are those that a translation has just written to the same memory.

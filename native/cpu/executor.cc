@@ -96,7 +96,9 @@ void Executor::run_step(const Request& request, uint64_t index) {
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
   begin_translations();
+  if (lane_) lane_->begin_step();
   for (const Section& section : sections_) run_stage(section);
+  wait_for_lane(overlapping_);
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
 }
@@ -134,16 +136,9 @@ void Executor::begin_translations() {
 
 // A rank that fails among others does nothing more until it has told them.
 void Executor::run_stage(const Section& section) {
+  wait_for_lane(section.waits_for);
   const StageKind kind = section.stages[0].kind;
-  if (kind == StageKind::kExchange) {
-    try {
-      failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
-    } catch (...) {
-      revert_translations();
-      throw;
-    }
-    return;
-  }
+  if (kind == StageKind::kExchange) return run_exchange(section);
   if (failure_) return;
   if (is_tiled(kind)) run_tiles(section);
   else run_fixed(section);
@@ -152,6 +147,31 @@ void Executor::run_stage(const Section& section) {
   } catch (...) {
     if (ranks_ == nullptr) throw;
     failure_ = std::current_exception();
+  }
+}
+
+void Executor::run_exchange(const Section& section) {
+  if (section.overlaps) {
+    section.exchange->begin(*ranks_, pool_, step_, failure_);
+    return lane_->add(*section.exchange);
+  }
+  try {
+    failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
+  } catch (...) {
+    revert_translations();
+    throw;
+  }
+}
+
+void Executor::wait_for_lane(uint32_t exchanges) {
+  if (lane_ == nullptr) return;
+  try {
+    const std::exception_ptr failure = lane_->wait_for(exchanges);
+    if (!failure_) failure_ = failure;
+  } catch (...) {
+    lane_->clear();
+    revert_translations();
+    throw;
   }
 }
 
@@ -276,6 +296,8 @@ void Executor::run_instructions(const Stage& stage, Tile& tile) {
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     if (is_shared(*instructions_[i].operation)) share_instruction(i, tile);
     else run_instruction(i, tile);
+    // The lane's thread may have no processor of its own.
+    if (lane_ != nullptr && lane_->is_exchanging()) std::this_thread::yield();
   }
 }
 

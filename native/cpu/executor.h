@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cpu/bound.h"
-#include "cpu/exchange/exchange_stage.h"
+#include "cpu/exchange/exchange_lane.h"
 #include "cpu/exchange/row_route.h"
 #include "cpu/fold_tree.h"
 #include "cpu/loader.h"
@@ -45,6 +45,8 @@ class Executor : public Executable {
     std::vector<uint32_t> translations;  // instructions, likewise
     PackedWeights packed;                // tile stages: weights that an earlier stage of the step computes
     std::unique_ptr<ExchangeStage> exchange;  // exchange stages
+    bool overlaps = false;   // the exchange goes on while later sections run
+    uint32_t waits_for = 0;  // so many of the exchanges that overlap must have ended before
   };
 
   void bind_ranks(std::shared_ptr<Communicator> ranks);
@@ -63,6 +65,8 @@ class Executor : public Executable {
   void bind_sums(BoundInstruction& bound, RowRoute& route);
   void bind_readers(BoundInstruction& lookup);
   void bind_inputs(const BoundInstruction& translate, const Origins& origins);
+  void bind_lane();
+  bool brings_rows(const Section& exchange) const;
   void allocate_scratch();
   std::vector<Stage> without_barrier(size_t first) const;
   Section bind_section(std::vector<Stage> stages);
@@ -80,6 +84,8 @@ class Executor : public Executable {
   void begin_groups();
   void begin_translations();
   void run_stage(const Section& section);
+  void run_exchange(const Section& section);
+  void wait_for_lane(uint32_t exchanges);
   void check_stage();
   void revert_translations();
   void run_tiles(const Section& section);
@@ -128,6 +134,8 @@ class Executor : public Executable {
   std::vector<BoundInstruction> instructions_;
   std::vector<View> outputs_;
   std::vector<Section> sections_;
+  uint32_t overlapping_ = 0;            // of the sections
+  std::unique_ptr<ExchangeLane> lane_;  // if some overlap
   StepContext step_{};
   bool updates_parameters_ = false, packs_stale_ = true, profiling_ = false;
   uint64_t packing_ns_ = 0;

@@ -41,10 +41,10 @@ void Communicator::timed_call(const char* name, uint64_t bytes, const Work& work
   count({name, 1, bytes, uint64_t(time.count())});
 }
 
-void Communicator::exchange(const char* name, Sent sent, Received received) {
+void Communicator::exchange(const char* name, Sent sent, Received received, Waiting waiting) {
   if (sent.bytes.size() != size_ || received.bytes.size() != size_) refuse(name, "an exchange needs a size per rank");
   if (sent.bytes[rank_] != received.bytes[rank_]) refuse(name, "the block of a rank for itself has two sizes");
-  timed_call(name, total(sent.bytes) - sent.bytes[rank_], [&] { do_exchange(sent, received); });
+  timed_call(name, total(sent.bytes) - sent.bytes[rank_], [&] { do_exchange(sent, received, waiting); });
 }
 
 void Communicator::gather(const char* name, const void* own, Received all) {

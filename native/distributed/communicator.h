@@ -32,6 +32,9 @@ struct Traffic {
   uint64_t nanoseconds;  // within the calls: to wait for the others, and to move bytes
 };
 
+// How a thread waits in a call: awake at first, which answers sooner, or asleep, where others need the processor.
+enum class Waiting { kAwake, kAsleep };
+
 // What a rank is doing.
 struct Activity {
   uint64_t step, calls;  // the training step, and the number of calls begun
@@ -52,7 +55,7 @@ class Communicator {
   uint32_t size() const { return size_; }
 
   // Every rank sends a block to every rank.
-  void exchange(const char* name, Sent sent, Received received);
+  void exchange(const char* name, Sent sent, Received received, Waiting waiting = Waiting::kAwake);
   // Every rank gets the block of every rank; `own` has all.bytes[rank()] bytes.
   void gather(const char* name, const void* own, Received all);
   // Every rank gets the bytes of `root`.
@@ -69,7 +72,7 @@ class Communicator {
   void set_step(uint64_t step) { step_.store(step); }
 
  protected:
-  virtual void do_exchange(Sent sent, Received received) = 0;
+  virtual void do_exchange(Sent sent, Received received, Waiting waiting) = 0;
   virtual void do_gather(const void* own, Received all) = 0;
   virtual void do_broadcast(std::span<uint8_t> bytes, uint32_t root) = 0;
 

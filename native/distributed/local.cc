@@ -38,11 +38,12 @@ class Board {
   explicit Board(uint32_t size)
       : awake_(size > std::thread::hardware_concurrency() ? kAwakeWhenCrowded : kAwake), posts_(size) {}
 
-  void move(uint32_t rank, Post post) {
+  void move(uint32_t rank, Post post, Waiting waiting = Waiting::kAwake) {
+    const auto awake = waiting == Waiting::kAwake ? awake_ : std::chrono::microseconds{0};
     posts_[rank] = std::move(post);  // read by others between the two meetings only
-    arrive();
+    arrive(awake);
     copy(rank);
-    leave();
+    leave(awake);
   }
 
   void fail(const std::string& reason) {
@@ -51,13 +52,13 @@ class Board {
   }
 
  private:
-  void arrive() {
+  void arrive(std::chrono::microseconds awake) {
     std::unique_lock lock(guard_);
     throw_if_failed();
     const uint64_t round = round_;
     if (meet()) return;
     const auto over = [&] { return round_ != round || failed_; };
-    wait_unlocked(lock, over);
+    wait_unlocked(lock, awake, over);
     if (!changed_.wait_for(lock, kPatience, over)) {
       fail_locked(std::to_string(arrived_) + " of " + std::to_string(posts_.size()) + " ranks came within a minute");
     }
@@ -65,12 +66,12 @@ class Board {
   }
 
   // Waits for all even after a failure: until then others may read what this rank sends.
-  void leave() {
+  void leave(std::chrono::microseconds awake) {
     std::unique_lock lock(guard_);
     const uint64_t round = round_;
     if (!meet()) {
       const auto over = [&] { return round_ != round; };
-      wait_unlocked(lock, over);
+      wait_unlocked(lock, awake, over);
       changed_.wait(lock, over);
     }
     throw_if_failed();
@@ -82,9 +83,9 @@ class Board {
   }
 
   template <class Over>
-  void wait_unlocked(std::unique_lock<std::mutex>& lock, const Over& over) const {
+  static void wait_unlocked(std::unique_lock<std::mutex>& lock, std::chrono::microseconds awake, const Over& over) {
     lock.unlock();
-    wait_awake(awake_, over);
+    wait_awake(awake, over);
     lock.lock();
   }
 
@@ -158,8 +159,8 @@ class LocalCommunicator : public Communicator {
   }
 
  protected:
-  void do_exchange(Sent sent, Received received) override {
-    board_->move(rank(), {activity().name, blocks_of(sent), rooms_of(received)});
+  void do_exchange(Sent sent, Received received, Waiting waiting) override {
+    board_->move(rank(), {activity().name, blocks_of(sent), rooms_of(received)}, waiting);
   }
 
   void do_gather(const void* own, Received all) override {

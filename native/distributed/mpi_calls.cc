@@ -57,12 +57,12 @@ Mpi::Handle MpiCalls::type_of(uint64_t unit) {
   return type;
 }
 
-void MpiCalls::exchange(Sent sent, Received received, Mpi::Handle comm) {
+void MpiCalls::exchange(Sent sent, Received received, Mpi::Handle comm, Waiting waiting) {
   const Counts out = counts_of(sent.bytes), in = counts_of(received.bytes);
   wait([&](Mpi::Handle* request) {
     mpi_.Ialltoallv(sent.data, out.counts.data(), out.places.data(), out.type, received.data, in.counts.data(),
                     in.places.data(), in.type, comm, request);
-  });
+  }, waiting);
 }
 
 void MpiCalls::gather(const void* own, uint64_t bytes, Received all, Mpi::Handle comm) {
@@ -105,13 +105,13 @@ bool MpiCalls::test(Mpi::Handle& request) {
 
 // Starts a call and waits until it is done. A rank that is lost ends the process meanwhile.
 template <class Start>
-void MpiCalls::wait(const Start& start) {
+void MpiCalls::wait(const Start& start, Waiting waiting) {
   Mpi::Handle request = 0;
   {
     const std::lock_guard lock(guard_);
     start(&request);
   }
-  const auto sleeps_from = steady_clock::now() + kAwake;
+  const auto sleeps_from = steady_clock::now() + (waiting == Waiting::kAwake ? kAwake : microseconds{0});
   while (!test(request)) {
     if (steady_clock::now() < sleeps_from) std::this_thread::yield();
     else std::this_thread::sleep_for(kNap);

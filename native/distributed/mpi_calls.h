@@ -16,7 +16,7 @@ class MpiCalls {
 
   const Mpi& library() const { return mpi_; }
 
-  void exchange(Sent sent, Received received, Mpi::Handle comm);
+  void exchange(Sent sent, Received received, Mpi::Handle comm, Waiting waiting);
   void gather(const void* own, uint64_t bytes, Received all, Mpi::Handle comm);
   void broadcast(std::span<uint8_t> bytes, uint32_t root, Mpi::Handle comm);
 
@@ -37,7 +37,7 @@ class MpiCalls {
   Counts counts_of(Sizes bytes);
   Mpi::Handle type_of(uint64_t unit);
   template <class Start>
-  void wait(const Start& start);
+  void wait(const Start& start, Waiting waiting = Waiting::kAwake);
 
   const Mpi mpi_;
   std::mutex guard_;  // of all calls: few libraries allow several threads without cost

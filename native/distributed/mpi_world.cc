@@ -66,7 +66,9 @@ class MpiWorld : public World {
   }
 
  protected:
-  void do_exchange(Sent sent, Received received) override { calls_.exchange(sent, received, comm_); }
+  void do_exchange(Sent sent, Received received, Waiting waiting) override {
+    calls_.exchange(sent, received, comm_, waiting);
+  }
   void do_gather(const void* own, Received all) override { calls_.gather(own, all.bytes[rank()], all, comm_); }
   void do_broadcast(std::span<uint8_t> bytes, uint32_t root) override { calls_.broadcast(bytes, root, comm_); }
 

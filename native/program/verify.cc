@@ -156,6 +156,9 @@ void verify_stages(const Program& p) {
       refuse(place("stages", i), "a stage names a sequence that does not exist", std::to_string(stage.sequence),
              "below " + std::to_string(sequences));
     }
+    if (stage.kind == StageKind::kExchange && stage.count == 0) {
+      refuse(place("stages", i), "ranks have nothing to exchange", "0 instructions", "at least 1");
+    }
     next += stage.count;
     if (next > p.instructions.size()) {
       refuse(place("stages", i), "a stage reaches beyond the instructions", std::to_string(next),

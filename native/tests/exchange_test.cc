@@ -83,7 +83,7 @@ class Forged : public Communicator {
   void abort(const std::string&, int) override {}
 
  protected:
-  void do_exchange(Sent, Received received) override {
+  void do_exchange(Sent, Received received, Waiting) override {
     char* bytes = static_cast<char*>(received.data);
     std::memset(bytes, 0, received.bytes[1]);
     send_(calls_++, bytes + sizeof(uint64_t), received.bytes[1] - sizeof(uint64_t));

@@ -61,6 +61,8 @@ export interface CompileOptions {
   readonly world?: World;
   /** The ranks that share a table, by its name; others are shared by all. The memory of a table has the own rows. */
   readonly placements?: ReadonlyMap<string, Placement>;
+  /** Whether ranks compute while they exchange; results are the same. Worth it where exchanges take long. Default false. */
+  readonly overlaps?: boolean;
 }
 
 /** Those who want to know what has changed, each since its own last time. */

@@ -23,6 +23,8 @@ export interface BenchSettings {
   readonly precision: Precision;
   /** Default fixed. */
   readonly tables?: TableKind;
+  /** Whether ranks compute while they exchange. */
+  readonly overlaps?: boolean;
   /** Also profile, in a separate run, because profiling costs some time. */
   readonly profile?: boolean;
 }
@@ -76,7 +78,7 @@ export function prepareWorkload(
   const parameters = new Parameters(backend, attrs, undefined, world.rank);
   parameters.initialize(0);
   const translations = tables === "dynamic" ? dynamicTables(backend, workload, parameters.all) : undefined;
-  const options = { maxBatch: batch, threads, translations, world };
+  const options = { maxBatch: batch, threads, translations, world, overlaps: settings.overlaps };
   return {
     graph,
     forward,
@@ -162,6 +164,12 @@ export class Runner {
 
   private get batches(): number {
     return this.data.rows / this.batch;
+  }
+
+  /** Seconds of a step, in one call of so many. */
+  async stepSeconds(steps: number): Promise<number> {
+    this.steps = Math.min(steps, this.batches);
+    return (await this.call()) / this.steps;
   }
 
   /** The profile of the faster half of the calls. */

@@ -48,12 +48,18 @@ export async function onRanks(work: (world: World) => Promise<void>): Promise<vo
   await world.finish();
 }
 
-const UCX = { UCX_MEM_EVENTS: "n", UCX_ERROR_SIGNALS: "" };
+const UCX = {
+  UCX_MEM_EVENTS: "n",
+  UCX_ERROR_SIGNALS: "",
+  UCX_TCP_TX_SEG_SIZE: "256k",
+  UCX_TCP_RX_SEG_SIZE: "256k",
+};
 
 /**
  * UCX, which carries the bytes of many MPI libraries, replaces functions for memory in the running process and handles its
  * signals; Node has crashed with it (docs/design/ranks.md). Without its events UCX registers the memory of each large message
- * again on InfiniBand.
+ * again on InfiniBand. Over TCP it moves a segment each time that it is asked how far it is: small ones keep a rank that computes
+ * busy with asking.
  */
 export function restrainUcx(): void {
   Object.assign(process.env, { ...UCX, ...process.env });

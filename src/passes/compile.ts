@@ -29,6 +29,8 @@ export interface CompileChoices {
   readonly target?: Target;
   /** The ranks that share a step. Default: one. */
   readonly sharding?: Sharding;
+  /** Whether ranks compute while they exchange: worth it where exchanges take long. */
+  readonly overlaps?: boolean;
 }
 
 /** Compiles a simplified graph for batches of up to `maxBatch` rows. */
@@ -45,7 +47,15 @@ export function plan(graph: Graph, maxBatch: number, choices: CompileChoices = {
   const fit = Math.floor(Math.min(target.tileRows.most, room) / tileRows);
   const tilesAtOnce = choices.tilesAtOnce ?? Math.max(1, Math.min(target.tilesAtOnce, fit));
   const shared = sharding ? verifyGraph(shard(graph, sharding), "shard") : graph;
-  return planMemory(shared, { maxBatch, tileRows, groups, tilesAtOnce, alignment: target.alignment });
+  const overlap = sharding && choices.overlaps ? { rows: Math.ceil(maxBatch / sharding.ranks) } : undefined;
+  return planMemory(shared, {
+    maxBatch,
+    tileRows,
+    groups,
+    tilesAtOnce,
+    alignment: target.alignment,
+    overlap,
+  });
 }
 
 /**

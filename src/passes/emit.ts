@@ -99,17 +99,24 @@ function sequencesOf({ inputs }: BoundNodes): readonly string[] {
 interface InstructionStage {
   readonly kind: Stage["kind"];
   readonly domain: Stage["domain"];
+  readonly phase: number;
   readonly instructions: readonly Instruction[];
 }
 
-/** The stages as lists of instructions, without empty stages. */
+/** The stages as lists of instructions. An empty one is the barrier between phases of tiles that follow one another. */
 function lowerStages(plan: Plan, bound: BoundNodes): InstructionStage[] {
-  const stages = plan.stages.map(({ kind, domain, steps }) => ({
+  const stages = plan.stages.map(({ kind, domain, phase, steps }) => ({
     kind,
     domain,
+    phase,
     instructions: steps.flatMap((step) => lower(step, plan, bound)),
   }));
-  return stages.filter((stage) => stage.instructions.length > 0);
+  const full = stages.filter((stage) => stage.instructions.length > 0);
+  return full.flatMap((stage, i) => {
+    const next = full[i + 1];
+    const isLast = stage.kind === "tile" && next?.kind === "tile" && next.phase > stage.phase;
+    return isLast ? [stage, { ...stage, kind: "fixed", instructions: [] }] : [stage];
+  });
 }
 
 /** The sections after the header: buffers, inputs, outputs, instructions, stages. */

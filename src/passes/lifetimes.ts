@@ -34,10 +34,14 @@ export function livesOf(
       barriers: extend(life?.barriers, barriers[stage]),
     });
   };
+  const owned = ownGradients(graph);
   let instruction = 0;
   stages.forEach(({ steps }, stage) => {
     for (const step of steps) {
-      for (const tensor of touchedBy(step)) touch(tensor, instruction, stage);
+      for (const tensor of touchedBy(step)) {
+        touch(tensor, instruction, stage);
+        for (const gradient of owned.get(tensor) ?? []) touch(gradient, instruction, stage);
+      }
       instruction++;
     }
   });
@@ -46,6 +50,12 @@ export function livesOf(
     if (executionOf(node) === "source" && !isRow(node.outputs[0])) touch(node.outputs[0], 0, 0);
   }
   return lives;
+}
+
+/** The gradients of a rank's own rows do not travel: what reads returned sums reads them where they are. */
+function ownGradients({ nodes }: Graph): Map<Tensor, readonly Tensor[]> {
+  const returns = nodes.filter(({ op }) => op.receives && op.entries === "segments");
+  return new Map(returns.flatMap(({ inputs, outputs }) => outputs.map((sums) => [sums, inputs] as const)));
 }
 
 /** The barriers before each stage, and before the end. */

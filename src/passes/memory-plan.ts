@@ -13,7 +13,7 @@ import {
 import { align, layOut } from "./arena.js";
 import { type Life, livesOf, type Span } from "./lifetimes.js";
 import { type Place, placeTensors } from "./places.js";
-import { type Stage, schedule } from "./schedule.js";
+import { type ScheduleOptions, type Stage, schedule } from "./schedule.js";
 
 export interface Buffer {
   readonly space: Space;
@@ -31,7 +31,7 @@ export interface View {
   readonly dims: readonly number[];
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends ScheduleOptions {
   /** Maximum batch size of the program. */
   readonly maxBatch: number;
   readonly tileRows: number;
@@ -61,7 +61,7 @@ export interface Plan extends PlanOptions {
  * live in the batch arena, or in the arena of their sequence. Tensors that are not live at the same time share memory.
  */
 export function planMemory(graph: Graph, options: PlanOptions): Plan {
-  const stages = schedule(graph);
+  const stages = schedule(graph, options);
   const places = placeTensors(graph);
   const lives = livesOf(graph, stages, places);
   const roots = rootsBySpace(graph, stages, places, lives);

@@ -1,6 +1,7 @@
 import { consumers, domainOf, executionOf, type Graph, mutated } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { type Entries, isRow, type Tensor } from "../graph/tensor.js";
+import { segmentsOf } from "./segments.js";
 
 /**
  * When an equation runs. Phases follow one another. In each, level 0 processes all tiles: of rows and of the entries of each
@@ -39,11 +40,22 @@ const START: Position = { phase: -1, level: 0, turn: 0 };
  * no larger memory need keep their results. In-place updates run after all readers of the old value; updates that share a
  * changed operand keep graph order.
  */
-export function schedule(graph: Graph): Stage[] {
-  const soonest = place(graph, new Map());
-  return [...place(graph, laterPositions(soonest)).stages.values()].sort(
+export function schedule(graph: Graph, { overlap }: ScheduleOptions = {}): Stage[] {
+  const later = laterPositions(place(graph, new Map()));
+  const timetable = place(graph, later);
+  const divided = overlap ? dividedPositions(timetable, overlap.rows) : new Map<Node, Position>();
+  const { stages } = divided.size > 0 ? place(graph, new Map([...later, ...divided])) : timetable;
+  return [...stages.values()].sort(
     (a, b) => compare(a.position, b.position) || STAGE_ORDER[a.kind] - STAGE_ORDER[b.kind],
   );
+}
+
+export interface ScheduleOptions {
+  /** Divides the last phase, so that ranks exchange what one part has made while they compute the next. @see segmentsOf */
+  readonly overlap?: {
+    /** Of a rank. */
+    readonly rows: number;
+  };
 }
 
 /** Of the stages of a level: other ranks wait for an exchange. */
@@ -61,7 +73,7 @@ interface Timetable {
   readonly stages: Map<string, Stage & { readonly position: Position; readonly steps: Step[] }>;
 }
 
-/** @param notBefore positions of some row equations */
+/** @param notBefore positions of some equations */
 function place(graph: Graph, notBefore: ReadonlyMap<Node, Position>): Timetable {
   const timetable: Timetable = {
     nodes: graph.nodes,
@@ -108,6 +120,44 @@ function inTiles(position: Position, own: Position, domains: readonly Domain[]):
   return { phase: position.phase, level: 0, turn: turnOf(own, domains) };
 }
 
+/**
+ * Positions of the equations of the last phase of tiles, each segment of which becomes a phase, and of those after it: all
+ * updates run in the end, as one that waits for an exchange would hold up the segments after it.
+ */
+function dividedPositions({ nodes, uses, positions }: Timetable, rows: number): Map<Node, Position> {
+  const inTilesOf = [...positions].filter(
+    ([node, { level }]) => level === 0 && executionOf(node) !== "source",
+  );
+  const phase = Math.max(...inTilesOf.map(([, position]) => position.phase));
+  const last = inTilesOf.filter(([, position]) => position.phase === phase);
+  const inOrder = last.sort(([, a], [, b]) => a.turn - b.turn).map(([node]) => node);
+  const segments = segmentsOf(nodes, inOrder, rows);
+  const divided = new Map<Node, Position>();
+  for (const [node, segment] of segments) divided.set(node, { phase: phase + segment, level: 0, turn: 0 });
+  const end = { phase: phase + Math.max(0, ...segments.values()), level: 1, turn: 0 };
+  const needed = neededByTiles(nodes, uses, positions);
+  for (const node of nodes) {
+    const sinks = positions.get(node)!.phase >= phase && !runsInTiles(node) && !needed.has(node);
+    if (sinks && executionOf(node) !== "exchange") divided.set(node, end);
+  }
+  return divided;
+}
+
+/** The equations whose results an equation in tiles needs, directly or through others. */
+function neededByTiles(
+  nodes: readonly Node[],
+  uses: ReadonlyMap<Tensor, readonly Node[]>,
+  positions: ReadonlyMap<Node, Position>,
+): Set<Node> {
+  const needed = new Set<Node>();
+  for (const node of [...nodes].reverse()) {
+    const readers = node.outputs.flatMap((output) => uses.get(output) ?? []);
+    const isNeeded = readers.some((reader) => needed.has(reader) || positions.get(reader)?.level === 0);
+    if (isNeeded) needed.add(node);
+  }
+  return needed;
+}
+
 /** Places an equation that changes no operand. Views and bound memory have no step. */
 function placeNode(node: Node, timetable: Timetable): void {
   const { ready, positions } = timetable;
@@ -129,13 +179,13 @@ export function isFoldedLater({ outputs }: Node, uses: ReadonlyMap<Tensor, reado
 
 /** Places in-place updates, in graph order. */
 function placeUpdates(updates: readonly Node[], timetable: Timetable): void {
-  const { uses, ready, positions } = timetable;
+  const { uses, positions } = timetable;
   const changed = new Map<Tensor, Position>();
   for (const node of updates) {
     const readers = mutated(node).flatMap((tensor) => readersOf(tensor, uses));
     const read = readers.flatMap((reader) => (reader === node ? [] : (positions.get(reader) ?? [])));
     const written = node.inputs.flatMap((tensor) => changed.get(tensor) ?? []);
-    const position = [fixedPosition(node, ready), ...[...read, ...written].map(next)].reduce(later);
+    const position = [fixedPosition(node, timetable), ...[...read, ...written].map(next)].reduce(later);
     addStep(timetable, position, { kind: "node", node });
     positions.set(node, position);
     for (const tensor of mutated(node)) changed.set(tensor, position);
@@ -196,15 +246,16 @@ function turnOf({ turn }: Position, domains: readonly Domain[]): number {
 }
 
 /** A fixed equation runs one level after its latest operand. */
-function fixedPosition(node: Node, ready: Map<Tensor, Position>): Position {
-  return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, next(START));
+function fixedPosition(node: Node, { ready, notBefore }: Timetable): Position {
+  const first = notBefore.get(node) ?? next(START);
+  return node.inputs.map((input) => next(ready.get(input)!)).reduce(later, first);
 }
 
 /** Equations that run together wait for the latest of them. */
-function commonPosition(node: Node, { nodes, ready }: Timetable): Position {
+function commonPosition(node: Node, timetable: Timetable): Position {
   const { together } = node.op;
-  const all = together ? nodes.filter(({ op }) => op.together === together) : [node];
-  return all.map((each) => fixedPosition(each, ready)).reduce(later);
+  const all = together ? timetable.nodes.filter(({ op }) => op.together === together) : [node];
+  return all.map((each) => fixedPosition(each, timetable)).reduce(later);
 }
 
 /** When the results of an equation at `position` can be read. */

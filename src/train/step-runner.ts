@@ -4,6 +4,7 @@ import { broadcastJson, type World } from "../distributed/world.js";
 import { CallPacer } from "./call-pacer.js";
 import { refuseInfiniteLoss } from "./diverged.js";
 import { rateScalars, type ScheduleStates } from "./learning-rates.js";
+import { OverlapChoice } from "./overlap-choice.js";
 import { LOSS } from "./step/model-graphs.js";
 import type { LearningRate } from "./step/optimizer-groups.js";
 import type { Position } from "./training-state.js";
@@ -39,12 +40,17 @@ export class StepRunner {
   /** Total rows trained on. */
   rows = 0;
   private readonly pacer = new CallPacer();
+  private readonly overlap = new OverlapChoice();
+  private program: { readonly overlaps: boolean; readonly executable: Executable };
 
+  /** @param compile the training program, for ranks that compute while they exchange or that do not */
   constructor(
-    private readonly program: Executable,
+    private readonly compile: (overlaps: boolean) => Executable,
     private readonly data: ColumnSet,
     private readonly settings: StepSettings,
-  ) {}
+  ) {
+    this.program = { overlaps: false, executable: compile(false) };
+  }
 
   /**
    * Makes one call: at most `most` steps of an epoch, beginning at `position`.
@@ -57,11 +63,17 @@ export class StepRunner {
   ): Promise<StepsRun> {
     const { batchSize, seed, shuffle, masked, rates, outputs, world } = this.settings;
     const { columns, rows } = this.data;
-    const steps = Math.min(most, await broadcastJson(world, this.pacer.steps));
+    const { steps: pace, overlaps } = await broadcastJson(world, {
+      steps: this.pacer.steps,
+      overlaps: this.overlap.overlaps,
+    });
+    const steps = Math.min(most, pace);
+    if (overlaps !== this.program.overlaps) this.program = { overlaps, executable: this.compile(overlaps) };
     const start = epochStep * batchSize;
     const count = Math.min(steps * batchSize, rows - start);
     const started = performance.now();
-    const result = await this.program.run({
+    const exchanged = exchangingSeconds(world);
+    const result = await this.program.executable.run({
       columns,
       masked,
       rows,
@@ -74,7 +86,10 @@ export class StepRunner {
       scalars: rateScalars(rates, schedules, { step, epoch }, steps),
       outputs: [LOSS, ...outputs],
     });
-    this.account(steps, count, (performance.now() - started) / 1000);
+    const seconds = (performance.now() - started) / 1000;
+    this.account(steps, count, seconds);
+    if (world.size > 1)
+      this.overlap.observe({ steps, seconds, exchanging: exchangingSeconds(world) - exchanged });
     const losses = result.get(LOSS)!;
     refuseInfiniteLoss(losses, step);
     return { steps, rows: count, losses, outputs: result };
@@ -85,4 +100,9 @@ export class StepRunner {
     this.seconds += seconds;
     this.rows += rows;
   }
+}
+
+/** That this rank has spent in exchanges, with waiting for others. */
+function exchangingSeconds(world: World): number {
+  return world.traffic().reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e9;
 }

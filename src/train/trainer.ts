@@ -231,7 +231,7 @@ export class Trainer {
     return evaluateCheckpoint(checkpoint, { config, features, graph: this.forward }, data, options);
   }
 
-  /** Compiles the training program with the geometry of the run. */
+  /** The training program, with the geometry of the run. */
   private compileSteps(): StepRunner {
     const { backend, train, config, features, placements } = this.options;
     const { threads, seed, shuffle } = config.train;
@@ -239,12 +239,13 @@ export class Trainer {
     const translations = this.translations.bound;
     const { world, geometry } = this;
     const options = { maxBatch: batchSize, threads, geometry, translations, world, placements };
-    const program = backend.compile(this.graph, this.parameters.memory, options);
+    const compile = (overlaps: boolean) =>
+      backend.compile(this.graph, this.parameters.memory, { ...options, overlaps });
     const { rates } = this.observers;
     const { outputs } = this.metrics;
     const { sampleMask } = config.train;
     const masked = sampleMask && maskedColumns(features, sampleMask);
-    return new StepRunner(program, train, { batchSize, seed, shuffle, masked, rates, outputs, world });
+    return new StepRunner(compile, train, { batchSize, seed, shuffle, masked, rates, outputs, world });
   }
 
   /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */

@@ -28,6 +28,26 @@ export class TwoHosts {
     return true;
   }
 
+  /**
+   * Limits what a host sends, as `tc` writes rates: `1gbit`. Large segments are not cut into packets, as network cards do that
+   * where there is a network.
+   */
+  limit(rate: string): void {
+    for (const name of this.names)
+      ip(
+        "netns",
+        "exec",
+        name,
+        ..."tc qdisc add dev".split(" "),
+        name,
+        "root",
+        "tbf",
+        "rate",
+        rate,
+        ...BUCKET,
+      );
+  }
+
   /** A launcher as it is called on the first host, with the options that name both. */
   launcher([program, ...options]: readonly string[]): string[] {
     const hosts = [0, 1].map(addressOf).join();
@@ -62,6 +82,8 @@ export class TwoHosts {
     return join(this.folder, "agent");
   }
 }
+
+const BUCKET = ["burst", "80kb", "latency", "50ms"];
 
 const ip = (...args: string[]) => spawnSync("ip", args).status === 0;
 

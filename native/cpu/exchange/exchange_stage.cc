@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <sstream>
+#include <utility>
 
 #include "program/error.h"
 
@@ -47,17 +48,25 @@ Report unpack_report(const char* bytes, uint32_t rank) {
 
 }  // namespace
 
-std::exception_ptr ExchangeStage::run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure) {
+void ExchangeStage::begin(const Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure) {
+  failure_ = std::move(failure);
   pool.run(uint32_t(exchangers_.size()), [&](uint32_t i, uint32_t) { exchangers_[i]->begin(step); });
   uint32_t rounds = 0;
   for (const auto& exchanger : exchangers_) rounds = std::max(rounds, exchanger->rounds());
   received_.resize(rounds);
-  for (uint32_t round = 0; round < rounds; ++round) {
-    run_round(ranks, pool, round, failure != nullptr);
-    check_statuses(ranks, received_[round], failure);
-    failure = check();
+  pack(ranks, pool, 0);
+}
+
+std::exception_ptr ExchangeStage::end(Communicator& ranks, Pool& pool, std::exception_ptr failure,
+                                      Waiting waiting) {
+  if (!failure_) failure_ = std::move(failure);
+  for (uint32_t round = 0; round < received_.size(); ++round) {
+    if (round > 0) pack(ranks, pool, round);
+    exchange(ranks, pool, round, waiting);
+    check_statuses(ranks, received_[round]);
+    failure_ = check();
   }
-  return failure;
+  return std::exchange(failure_, nullptr);
 }
 
 template <class Size>
@@ -89,22 +98,25 @@ void ExchangeStage::each_part(Pool& pool, uint32_t round, uint32_t ranks, const 
   });
 }
 
-void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed) {
+void ExchangeStage::pack(const Communicator& ranks, Pool& pool, uint32_t round) {
+  lay_out(sent_, ranks, [&](const Exchanger& e, uint32_t rank) { return e.rounds() > round ? e.sends(round, rank) : 0; });
+  if (failure_) return;
+  each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
+    if (rank != ranks.rank()) exchanger.pack(round, rank, &sent_.bytes[sent_.parts[part]]);
+  });
+}
+
+void ExchangeStage::exchange(Communicator& ranks, Pool& pool, uint32_t round, Waiting waiting) {
   Blocks& received = received_[round];
   const auto has = [&](const Exchanger& e) { return e.rounds() > round; };
-  lay_out(sent_, ranks, [&](const Exchanger& e, uint32_t rank) { return has(e) ? e.sends(round, rank) : 0; });
   lay_out(received, ranks, [&](const Exchanger& e, uint32_t rank) { return has(e) ? e.receives(round, rank) : 0; });
-  const uint64_t status = failed ? kFailed : kFine;
+  const uint64_t status = failure_ ? kFailed : kFine;
   for (uint32_t rank = 0; rank < ranks.size(); ++rank) {
     if (rank != ranks.rank()) std::memcpy(&sent_.bytes[sent_.starts[rank]], &status, kStatusBytes);
   }
-  if (!failed) {
-    each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
-      if (rank != ranks.rank()) exchanger.pack(round, rank, &sent_.bytes[sent_.parts[part]]);
-    });
-  }
   const auto named = std::find_if(exchangers_.begin(), exchangers_.end(), [&](const auto& e) { return has(*e); });
-  ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received.bytes.data(), received.sizes});
+  ranks.exchange((*named)->name(round), {sent_.bytes.data(), sent_.sizes}, {received.bytes.data(), received.sizes},
+                 waiting);
   each_part(pool, round, ranks.size(), [&](Exchanger& exchanger, uint32_t rank, uint32_t part) {
     if (rank == ranks.rank()) exchanger.keep(round);
     else exchanger.unpack(round, rank, &received.bytes[received.parts[part]]);
@@ -115,9 +127,9 @@ void ExchangeStage::run_round(Communicator& ranks, Pool& pool, uint32_t round, b
 }
 
 // Where a rank has failed, all exchange reports and throw the first.
-void ExchangeStage::check_statuses(Communicator& ranks, const Blocks& received, std::exception_ptr failure) const {
+void ExchangeStage::check_statuses(Communicator& ranks, const Blocks& received) const {
   const auto has_failed = [&](uint32_t rank) {
-    if (rank == ranks.rank()) return failure != nullptr;
+    if (rank == ranks.rank()) return failure_ != nullptr;
     uint64_t status;
     std::memcpy(&status, &received.bytes[received.starts[rank]], kStatusBytes);
     return status != kFine;
@@ -125,7 +137,7 @@ void ExchangeStage::check_statuses(Communicator& ranks, const Blocks& received, 
   uint32_t first = 0;
   while (first < ranks.size() && !has_failed(first)) ++first;
   if (first == ranks.size()) return;
-  const std::vector<char> own = pack_report(failure ? report_of(failure) : Report{});
+  const std::vector<char> own = pack_report(failure_ ? report_of(failure_) : Report{});
   std::vector<char> all(kReportBytes * ranks.size());
   const std::vector<uint64_t> sizes(ranks.size(), kReportBytes);
   ranks.gather("failures", own.data(), {all.data(), sizes});

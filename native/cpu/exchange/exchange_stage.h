@@ -21,7 +21,15 @@ class ExchangeStage {
   // A rank that has failed takes part in the first round all the same. Then every rank throws the error of the first
   // rank that has failed, so that all stop in the same step. Returns a failure of this rank that the others do not know
   // of yet.
-  std::exception_ptr run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
+  std::exception_ptr run(Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure) {
+    begin(ranks, pool, step, std::move(failure));
+    return end(ranks, pool, nullptr);
+  }
+
+  // The same in two parts, between which the rank may compute: packs what the first round sends, then does all else.
+  // `failure`: what this rank has met so far, or since begin().
+  void begin(const Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
+  std::exception_ptr end(Communicator& ranks, Pool& pool, std::exception_ptr failure, Waiting waiting = Waiting::kAwake);
 
  private:
   // The bytes for each other rank, or from each: a status, then the part of each exchanger that has this round.
@@ -35,13 +43,15 @@ class ExchangeStage {
   void lay_out(Blocks& blocks, const Communicator& ranks, const Size& size) const;
   template <class Work>
   void each_part(Pool& pool, uint32_t round, uint32_t ranks, const Work& work);
-  void run_round(Communicator& ranks, Pool& pool, uint32_t round, bool failed);
-  void check_statuses(Communicator& ranks, const Blocks& received, std::exception_ptr failure) const;
+  void pack(const Communicator& ranks, Pool& pool, uint32_t round);
+  void exchange(Communicator& ranks, Pool& pool, uint32_t round, Waiting waiting);
+  void check_statuses(Communicator& ranks, const Blocks& received) const;
   std::exception_ptr check() const;
 
   std::vector<std::unique_ptr<Exchanger>> exchangers_;
   Blocks sent_;
   std::vector<Blocks> received_;  // by round
+  std::exception_ptr failure_;    // of this rank, in the current step
 };
 
 }  // namespace pairloom

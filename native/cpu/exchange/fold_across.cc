@@ -25,6 +25,7 @@ class FoldAcross : public Exchanger {
   const char* name(uint32_t round) const override { return round == 0 ? "sums" : "dense"; }
   void begin(const StepContext& step) override {
     step_ = &step;
+    sums_ = step.sums;
     received_.resize(step.ranks);
   }
 
@@ -66,7 +67,7 @@ class FoldAcross : public Exchanger {
   void each_sum(const Own& own, const Other& other) const {
     for (uint32_t rank = 0; rank < step_->ranks; ++rank) {
       if (rank == step_->rank) {
-        for (const PartialSums& root : step_->sums) own(root);
+        for (const PartialSums& root : sums_) own(root);
         continue;
       }
       const float* numbers = received_[rank];
@@ -91,11 +92,12 @@ class FoldAcross : public Exchanger {
     const auto inside = [&](const PartialSums& root) {
       return root.node.index << root.node.level >> node.level == node.index;
     };
-    const auto first = std::find_if(step_->sums.begin(), step_->sums.end(), inside);
-    return {first, std::find_if_not(first, step_->sums.end(), inside)};
+    const auto first = std::find_if(sums_.begin(), sums_.end(), inside);
+    return {first, std::find_if_not(first, sums_.end(), inside)};
   }
 
   const size_t size_, parts_;
+  std::vector<PartialSums> sums_;  // of the stage before: those of later ones may take their place meanwhile
   std::vector<const float*> received_;  // by rank: for each of its nodes, the slice of this rank
 };
 

@@ -80,11 +80,12 @@ class NativeBackend implements Backend {
   }
 
   compile(graph: Graph, parameters: ReadonlyMap<string, Memory>, options: CompileOptions): NativeExecutable {
-    const { geometry, world, placements } = options;
+    const { geometry, world, placements, overlaps } = options;
     const ranks = world?.size ?? 1;
     const program = compileProgram(graph, options.maxBatch, {
       geometry,
       sharding: shardingOf(ranks, placements),
+      overlaps,
     });
     const bound = program.parameters.map((name) => (parameters.get(name) as NativeMemory).handle);
     const translations = program.translations.map((name) => {

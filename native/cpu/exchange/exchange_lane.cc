@@ -1,0 +1,75 @@
+#include "cpu/exchange/exchange_lane.h"
+
+#include "platform/thread.h"
+
+namespace pairloom {
+
+ExchangeLane::ExchangeLane(Communicator& ranks) : ranks_(ranks), thread_([this] { serve(); }) {}
+
+ExchangeLane::~ExchangeLane() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void ExchangeLane::add(ExchangeStage& stage) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(&stage);
+    is_exchanging_.store(true, std::memory_order_relaxed);
+  }
+  changed_.notify_all();
+}
+
+std::exception_ptr ExchangeLane::wait_for(uint32_t count) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return error_ || ended_ >= count; });
+  if (error_) std::rethrow_exception(error_);
+  return failure_;
+}
+
+void ExchangeLane::begin_step() {
+  const std::lock_guard lock(mutex_);
+  ended_ = 0;
+  failure_ = nullptr;
+}
+
+void ExchangeLane::clear() {
+  std::unique_lock lock(mutex_);
+  waiting_.clear();
+  changed_.wait(lock, [&] { return !busy_; });
+  error_ = failure_ = nullptr;
+  is_exchanging_.store(false, std::memory_order_relaxed);
+}
+
+void ExchangeLane::serve() {
+  wake_this_thread_soon();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stop_ || (!waiting_.empty() && !error_); });
+    if (stop_) return;
+    ExchangeStage& stage = *waiting_.front();
+    waiting_.pop_front();
+    busy_ = true;
+    const std::exception_ptr failed = failure_;
+    lock.unlock();
+    std::exception_ptr failure, error;
+    try {
+      failure = stage.end(ranks_, pool_, failed, Waiting::kAsleep);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    busy_ = false;
+    failure_ = failure;
+    error_ = error;
+    ++ended_;
+    if (waiting_.empty()) is_exchanging_.store(false, std::memory_order_relaxed);
+    changed_.notify_all();
+  }
+}
+
+}  // namespace pairloom

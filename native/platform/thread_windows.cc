@@ -1,0 +1,7 @@
+#include "platform/thread.h"
+
+namespace pairloom {
+
+void wake_this_thread_soon() {}
+
+}  // namespace pairloom
