@@ -6,7 +6,9 @@ import { type Checkpoint, findLatest, listCheckpoints } from "../../src/checkpoi
 import { type Config, resolveConfig } from "../../src/config/config.js";
 import { localWorlds, SOLO, type World } from "../../src/distributed/world.js";
 import { loadAddon } from "../../src/native/addon.js";
+import { planFile } from "../../src/plan/plan-file.js";
 import { draw, drawKey, drawUnit } from "../../src/random.js";
+import { plannerOf } from "../../src/run/plan-run.js";
 import { type RunResult, trainRun } from "../../src/run/train-run.js";
 import { selectBackend } from "../../src/saved/backend.js";
 import { hashTensors } from "../../src/saved/hash-tensors.js";
@@ -393,9 +395,10 @@ it.skipIf(!addon).each([
   const { train, ...config } = configOf(name);
   const checkpoint = { ...train.checkpoint, every: 4, full: { every: 4 } };
   const stored = { ...config, train: { ...train, epochs: 1, checkpoint, placement } };
+  const plan = name === STORED ? await unequalShares(stored) : undefined;
   const [alone, together] = [newRun(), newRun()];
   const { report } = await run(stored, alone, { ranks: 1 });
-  await run(stored, together, { ranks: 2, stopAt: 800 });
+  await run({ ...stored, train: { ...stored.train, plan } }, together, { ranks: 2, stopAt: 800 });
   const { base, manifest } = (await findLatest(together)).checkpoint!;
   expect(base).toBeDefined();
   expect(manifest.tables.map(({ initial }) => initial !== undefined)).toContain(true);
@@ -403,6 +406,18 @@ it.skipIf(!addon).each([
   expect(await hashes(together)).toEqual(await hashes(alone));
   expect(last.results).toEqual(report.results);
 });
+
+/** A plan for two ranks, of which one has a fifth of the slots of each table. */
+async function unequalShares(config: Config): Promise<string> {
+  const plan = planFile((await plannerOf(config, { measure: true })).plan(2), []);
+  const placement = { firstRank: 0, owners: 2, starts: [0, 200] };
+  const path = join(folder, "unequal.json");
+  writeFileSync(
+    path,
+    JSON.stringify({ ...plan, tables: plan.tables.map((each) => ({ ...each, placement })) }),
+  );
+  return path;
+}
 
 /** What a program that follows versions reads of one with changes. */
 async function changedRows(version: Checkpoint) {
