@@ -102,16 +102,18 @@ struct Run {
 };
 
 // A step of rank 0, to whom the other rank sends these counts and this id.
-Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false) {
+Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false, std::vector<double> starts = {}) {
   const auto ranks = std::make_shared<Forged>([=](uint32_t call, char* bytes, uint64_t size) {
     const uint32_t counts[] = {rows, sums};
     if (call == 0) std::memcpy(bytes, counts, sizeof counts);
     if (call == 1 && size >= sizeof id) std::memcpy(bytes, &id, sizeof id);
   });
   Run run;
-  run.table.assign(size_t{kRows} * kWidth, 1.0f);  // all rows are in the slots of rank 0
+  const size_t own = starts.empty() ? kRows : size_t(starts[1]);  // of equal shares, rank 0 has all rows
+  run.table.assign(own * kWidth, 1.0f);
   std::vector<ParameterMemory> memory{std::span<float>(run.table)};
   SharedLookup lookup;
+  lookup.starts = std::move(starts);
   if (copied) lookup.copy();
   Executor executor(decode(lookup.bytes()), memory, 1, {}, ranks);
   std::vector<int32_t> ids(kBatch, 7);
@@ -247,6 +249,12 @@ TEST(what_other_ranks_ask_for_is_checked) {
     CHECK_EQ(run.error, "a rank asked for rows that this rank does not have");
     CHECK(run.table == std::vector<float>(size_t{kRows} * kWidth, 1.0f));
   }
+}
+
+TEST(what_other_ranks_ask_for_is_checked_by_unequal_shares) {
+  CHECK_EQ(run_with(1, 1, 8, false, {0, 9}).error, "nothing");
+  CHECK_EQ(run_with(1, 1, 9, false, {0, 9}).error, "a rank asked for rows that this rank does not have");
+  CHECK_EQ(run_with(1, 1, 0, false, {0, 0}).error, "a rank asked for rows that this rank does not have");
 }
 
 TEST(what_other_ranks_tell_of_copies_is_checked) {
