@@ -133,6 +133,7 @@ void Executor::bind_routes() {
     }
     Translator* const translator = translator_of(i);
     routes_.emplace_back(i, step_.rank, step_.ranks, translator);
+    if (translator != nullptr && i.attributes[kColumns] > 1) translator->divide(routes_.back().shard());
     if (i.attributes[kCopies] == 1) refuse_parts(translator);
     else if (translator != nullptr && translator->row_names() != nullptr) check_kept(*translator, routes_.back().shard());
   }

@@ -121,7 +121,7 @@ void Executor::begin_groups() {
 
 // The ids that lose their rows by their values are known to those who keep these rows.
 void Executor::begin_translations() {
-  ExchangeStage lists;
+  ExchangeStage norms, lists;
   for (Translator& translator : translators_) {
     try {
       translator.begin_step(step_.step);
@@ -129,9 +129,13 @@ void Executor::begin_translations() {
       if (ranks_ == nullptr) throw;
       if (!failure_) failure_ = std::current_exception();
     }
-    if (ranks_ != nullptr && translator.lists_outdated() && translator.kept() != nullptr) lists.add(gather_keys(translator.outdated()));
+    if (ranks_ == nullptr || !translator.lists_outdated() || translator.kept() == nullptr) continue;
+    if (auto passing = translator.pass_outdated()) norms.add(std::move(passing));
+    lists.add(gather_keys(translator.outdated()));
   }
-  if (!lists.empty()) failure_ = lists.run(*ranks_, pool_, step_, failure_);
+  for (ExchangeStage* const stage : {&norms, &lists}) {
+    if (!stage->empty()) failure_ = stage->run(*ranks_, pool_, step_, failure_);
+  }
 }
 
 // A rank that fails among others does nothing more until it has told them.

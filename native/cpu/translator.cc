@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/exchange/exchangers.h"
 #include "cpu/exchange/row_route.h"
 #include "program/error.h"
 
@@ -65,7 +66,11 @@ void Translator::begin_step(uint64_t step) {
   step_ = step;
   outdated_.clear();
   lists_outdated_ = admits_ && translation_->lists_outdated(step);
-  if (lists_outdated_) named([this] { outdated_ = translation_->outdated(); });
+  if (lists_outdated_ && !divided_) named([this] { outdated_ = translation_->outdated(); });
+}
+
+std::unique_ptr<Exchanger> Translator::pass_outdated() {
+  return divided_ ? pass_squares(*translation_, *divided_, outdated_) : nullptr;
 }
 
 void Translator::read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts) {

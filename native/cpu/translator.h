@@ -3,11 +3,14 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "cpu/bound.h"
+#include "cpu/exchange/exchanger.h"
+#include "runtime/slot_map.h"
 #include "runtime/translation.h"
 
 namespace pairloom {
@@ -20,10 +23,15 @@ class Translator {
   // The program's instruction, which gives the translation its ids, and the inputs that these come from, in order, if
   // they are not computed.
   void bind(const Instruction& instruction, std::vector<uint32_t> inputs, uint32_t ranks);
-  // Lists the ids that lose their rows by their values; `outdated` gets those that other ranks have listed. Throws Error.
+  // Where ranks have some columns of its rows.
+  void divide(const Shard& shard) { divided_ = shard; }
+  // Lists the ids that lose their rows by their values; `outdated` gets those that other ranks have listed. Where ranks have some
+  // columns, `pass_outdated` lists them. Throws Error.
   void begin_step(uint64_t step);
   bool lists_outdated() const { return lists_outdated_; }
   std::vector<uint64_t>& outdated() { return outdated_; }
+  // Null where ranks have whole rows.
+  std::unique_ptr<Exchanger> pass_outdated();
   // An instruction `translate` of a program: ids, and as many operands of rows. First `read`; then `look_up` for each of
   // the parts, on any threads; then `run`. None of them throws; errors are reported by `check`.
   void read(const BoundInstruction& instruction, const StepContext& step, uint32_t parts);
@@ -71,6 +79,7 @@ class Translator {
   std::vector<uint32_t> inputs_;
   bool admits_ = false;
   bool shared_ = false;       // with other ranks: each has some of the rows
+  std::optional<Shard> divided_;
   bool reads_batch_ = false;  // the ids of all ranks, each of which has the same keys
   bool began_ = false;        // the translation's step
   bool lists_outdated_ = false;

@@ -31,6 +31,12 @@ struct RowNames {
   uint64_t first_trained() const { return has_unknown && !trains_unknown ? 1 : 0; }
 };
 
+// Rows that may lose their keys by their norms, in an order that is the same on all ranks that keep them.
+struct NormedRows {
+  std::vector<uint32_t> rows;
+  std::vector<double> squares;  // of the numbers that have been added
+};
+
 // Programs bind a translation by name, like parameters. Training, evaluation and prediction share one object; only
 // training steps and `restore` change it.
 class Translation {
@@ -54,6 +60,12 @@ class Translation {
   // get one. On failure all throw Error; the changes of the step are reverted.
   virtual bool lists_outdated(uint64_t) const { return false; }
   virtual std::vector<uint64_t> outdated() const { return {}; }
+  // The same of rows of which this rank has some columns. The squares of whole rows are those of all tables of weights, one after
+  // the other.
+  virtual uint32_t weights() const { return 0; }
+  virtual NormedRows normed_rows() const { return {}; }
+  virtual void add_squares(uint32_t, NormedRows&) const {}
+  virtual std::vector<uint64_t> outdated(const NormedRows&) const { return {}; }
   virtual void begin_step(uint64_t, std::span<const uint64_t>) {}
   virtual void admit(std::span<const uint64_t> ids, std::span<uint64_t> rows, uint64_t step) = 0;
 

@@ -21,6 +21,9 @@ void gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>& rout
 // The rows of an output of `width` numbers a row, of which each rank has its own.
 std::unique_ptr<Exchanger> gather_outputs(float* rows, size_t width);
 
+// Lists the keys that lose their rows by the norms of these, of which this rank has some columns: on the last rank that has some.
+std::unique_ptr<Exchanger> pass_squares(const Translation& table, const Shard& shard, std::vector<uint64_t>& outdated);
+
 // Keys of this rank, which become the keys of all ranks.
 std::unique_ptr<Exchanger> gather_keys(std::vector<uint64_t>& keys);
 

@@ -53,8 +53,9 @@ class OwnRows : public RowMemory {
     std::memcpy(at(to), at(from), row_bytes_);
     if (store_->changed() != nullptr) store_->changed()[to] = store_->changed()[from];
   }
+  bool is_weights() const override { return attached_.weights; }
   double squares(uint32_t row, double sum) const override {
-    return attached_.weights ? add_squares(at(row), store_->dtype(), widened_, attached_.columns.size(), sum) : sum;
+    return add_squares(at(row), store_->dtype(), widened_, attached_.columns.size(), sum);
   }
   void release(uint64_t first) override { store_->release(first * attached_.columns.size()); }
 
@@ -103,9 +104,9 @@ class TierRows : public RowMemory {
   void move(uint32_t from, uint32_t to) override {
     if (is_first()) tier_->move(from, to);
   }
+  bool is_weights() const override { return attached_.weights; }
   // Rows are asked for in order: some are read ahead.
   double squares(uint32_t row, double sum) const override {
-    if (!attached_.weights) return sum;
     if (step_ != tier_->step() || row < first_ || row >= end_) {
       const uint64_t rows = std::min<uint64_t>(kAhead, tier_->spec().rows - row);
       tier_->read(column_, row * attached_.columns.size(), rows * attached_.columns.size(), ahead_.data());

@@ -18,7 +18,9 @@ class RowMemory {
   virtual void restore(uint32_t row, const char* from) = 0;
   virtual void prefetch(uint32_t row) const = 0;
   virtual void move(uint32_t from, uint32_t to) = 0;
-  // Adds the squares of a row of weights, one after the other; nothing for a state.
+  // Weights, not a state.
+  virtual bool is_weights() const = 0;
+  // Adds the squares of a row, one after the other.
   virtual double squares(uint32_t row, double sum) const = 0;
   // No row from `first` on is in use.
   virtual void release(uint64_t first) = 0;

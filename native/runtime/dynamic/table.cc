@@ -32,6 +32,11 @@ DynamicTable::DynamicTable(const DynamicSpec& spec)
       kept_(spec.slots ? std::optional<KeptRows>(std::in_place, *spec.slots, spec.capacity + 1) : std::nullopt),
       names_{keys_.data(), true, spec.trains_unknown, nullptr, kept_ ? kept_->rows() : nullptr} {}
 
+void DynamicTable::attach(std::unique_ptr<RowMemory> memory) {
+  if (memory->is_weights()) weights_.push_back(memory.get());
+  memories_.push_back(std::move(memory));
+}
+
 template <class Work>
 void DynamicTable::or_revert(const Work& work) {
   try {
@@ -52,12 +57,34 @@ void DynamicTable::start_log() {
 
 // Those whose weights have a small norm.
 std::vector<uint64_t> DynamicTable::outdated() const {
-  const double least = spec_.evict_number * spec_.evict_number;
   std::vector<uint64_t> keys;
   for (uint32_t row = 1; row <= numbers_.extent(); ++row) {
     if (spared(row)) continue;
     const std::optional<uint32_t> place = place_of(row);
-    if (place && squares(*place) < least) keys.push_back(keys_[row]);
+    if (place && is_small(squares(*place))) keys.push_back(keys_[row]);
+  }
+  return keys;
+}
+
+NormedRows DynamicTable::normed_rows() const {
+  NormedRows normed;
+  for (uint32_t row = 1; row <= numbers_.extent(); ++row) {
+    if (!spared(row) && place_of(row)) normed.rows.push_back(row);
+  }
+  normed.squares.resize(normed.rows.size());
+  return normed;
+}
+
+void DynamicTable::add_squares(uint32_t weights, NormedRows& normed) const {
+  for (size_t i = 0; i < normed.rows.size(); ++i) {
+    normed.squares[i] = weights_[weights]->squares(*place_of(normed.rows[i]), normed.squares[i]);
+  }
+}
+
+std::vector<uint64_t> DynamicTable::outdated(const NormedRows& normed) const {
+  std::vector<uint64_t> keys;
+  for (size_t i = 0; i < normed.rows.size(); ++i) {
+    if (is_small(normed.squares[i])) keys.push_back(keys_[normed.rows[i]]);
   }
   return keys;
 }
@@ -92,7 +119,7 @@ void DynamicTable::evict_unused(uint64_t oldest) {
 
 double DynamicTable::squares(uint32_t place) const {
   double sum = 0;
-  for (const auto& memory : memories_) sum = memory->squares(place, sum);
+  for (const RowMemory* weights : weights_) sum = weights->squares(place, sum);
   return sum;
 }
 

@@ -30,6 +30,10 @@ class DynamicTable : public Translation {
   void translate(std::span<const uint64_t> keys, std::span<uint64_t> rows) const override { index_.find(keys, rows); }
   bool lists_outdated(uint64_t step) const override { return spec_.evict == Evict::kNorm && step % spec_.every == 0; }
   std::vector<uint64_t> outdated() const override;
+  uint32_t weights() const override { return uint32_t(weights_.size()); }
+  NormedRows normed_rows() const override;
+  void add_squares(uint32_t weights, NormedRows& rows) const override;
+  std::vector<uint64_t> outdated(const NormedRows& rows) const override;
   void begin_step(uint64_t step, std::span<const uint64_t> outdated) override;
   void admit(std::span<const uint64_t> keys, std::span<uint64_t> rows, uint64_t step) override;
   void revert() override;
@@ -37,7 +41,7 @@ class DynamicTable : public Translation {
   void restore(std::span<const int64_t> state) override;
 
   // Rows of this memory get initial values when keys get the rows. It has all rows, or, at their places, those that are kept.
-  void attach(std::unique_ptr<RowMemory> memory) { memories_.push_back(std::move(memory)); }
+  void attach(std::unique_ptr<RowMemory> memory);
   // Gives each key a row, as if it had occurred once in step 0 and were admitted.
   void insert(std::span<const uint64_t> keys, std::span<uint64_t> rows);
   // Where the memories have a row, which has a key: none for one that another rank keeps.
@@ -87,6 +91,7 @@ class DynamicTable : public Translation {
   bool is_used(uint32_t row) const { return (used_[row / 64] >> (row % 64)) & 1; }
   bool spared(uint32_t row) const { return is_free(row) || is_used(row) || keys_[row] == kMissingKey; }
   double squares(uint32_t place) const;
+  bool is_small(double squares) const { return squares < spec_.evict_number * spec_.evict_number; }
   void save(uint32_t place);
   void undo(const Change& change);
   void undo_values(uint32_t place);
@@ -104,6 +109,7 @@ class DynamicTable : public Translation {
   std::optional<KeptRows> kept_;  // none: all rows are kept
   const RowNames names_;
   std::vector<std::unique_ptr<RowMemory>> memories_;
+  std::vector<const RowMemory*> weights_;  // of these
   Numbers numbers_;      // of rows
   bool sparse_ = false;  // the table is to be compacted
   Statistics statistics_;
