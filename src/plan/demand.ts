@@ -67,20 +67,13 @@ export interface TableStore extends Pick<StoreConfig, "memory"> {
 /** The stores of tables, by the name of their translation. */
 export type Stores = ReadonlyMap<string, Pick<StoreConfig, "memory">>;
 
-/** What the features say of tables, by the names of their translations. */
-export interface TableRules {
-  readonly stores?: Stores;
-  /** Tables that lose rows by the norms of these, so that ranks have whole rows. */
-  readonly byNorm?: ReadonlySet<string>;
-}
-
 export interface ColumnDemand {
   /** The input; empty if the rows of the table are not the ids of an input. */
   readonly name: string;
   readonly isBag: boolean;
 }
 
-export interface DemandOptions extends TableRules {
+export interface DemandOptions {
   /** The graphs of a training step and of the forward pass. */
   readonly training: Graph;
   readonly inference: Graph;
@@ -88,10 +81,11 @@ export interface DemandOptions extends TableRules {
   readonly ranks: number;
   /** Accumulation groups, instead of the default. */
   readonly groups?: number;
+  readonly stores?: Stores;
 }
 
 /** @throws GraphError for tables that several ranks cannot share yet */
-export function demandOf({ training, inference, batch, ranks, groups, ...rules }: DemandOptions): Demand {
+export function demandOf({ training, inference, batch, ranks, groups, stores }: DemandOptions): Demand {
   const sharding = shardingOf(ranks);
   const geometry = chooseGeometry(training, batch, { groups });
   const attrs = parametersOf(training, inference);
@@ -99,7 +93,7 @@ export function demandOf({ training, inference, batch, ranks, groups, ...rules }
     ranks,
     batch,
     geometry,
-    tables: withRules(tablesIn(attrs, training, inference), rules),
+    tables: withStores(tablesIn(attrs, training, inference), stores),
     sequences: sequencesOf(training),
     dense: denseBytes(attrs),
     training: plan(training, batch, { geometry, sharding }),
@@ -117,16 +111,14 @@ function parametersOf(training: Graph, inference: Graph): ParameterAttrs[] {
 }
 
 /** The tables that ranks share. */
-export function tablesOf(training: Graph, inference: Graph, rules: TableRules = {}): TableDemand[] {
-  return withRules(tablesIn(parametersOf(training, inference), training, inference), rules);
+export function tablesOf(training: Graph, inference: Graph, stores?: Stores): TableDemand[] {
+  return withStores(tablesIn(parametersOf(training, inference), training, inference), stores);
 }
 
-function withRules(tables: readonly TableDemand[], { stores, byNorm }: TableRules): TableDemand[] {
-  return tables.map((each) => {
-    const { translation } = each;
-    if (translation === undefined) return each;
-    const table = byNorm?.has(translation) ? { ...each, parts: 1 } : each;
-    const store = stores?.get(translation);
+function withStores(tables: readonly TableDemand[], stores: Stores = new Map()): TableDemand[] {
+  return tables.map((table) => {
+    const { translation } = table;
+    const store = translation === undefined ? undefined : stores.get(translation);
     if (!store) return table;
     const together = tables.filter((each) => each.translation === translation);
     const record = together.reduce((sum, { weights, states }) => sum + weights + states, 0);

@@ -169,12 +169,12 @@ describe("a plan", () => {
     expect((states.wire - gradients.wire) / (weights.wire - gradients.wire)).toBeCloseTo(3, 6);
   });
 
-  it("has whole rows of tables that lose them by their norms, and as many parts as there are fours of others", () => {
-    const tables = plannerOf([100, 200], { keys: true, byNorm: new Set(["f0"]) }).tables();
+  it("divides rows in as many parts as there are fours", () => {
+    const tables = plannerOf([100, 200], { keys: true }).tables();
     expect(tables.map(({ table, dim, parts }) => [table, dim, parts])).toEqual([
       ["f0", 4, 1],
       ["f1", 4, 1],
-      ["f0", 16, 1],
+      ["f0", 16, 4],
       ["f1", 16, 4],
     ]);
   });

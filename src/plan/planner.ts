@@ -4,19 +4,20 @@ import { ConfigError } from "../errors.js";
 import type { Graph } from "../graph/graph.js";
 import { CostModel, total } from "./cost.js";
 import { type Counting, countEntries, countLookups } from "./count-lookups.js";
-import { type Demand, demandOf, type TableDemand, type TableRules, tablesOf } from "./demand.js";
+import { type Demand, demandOf, type Stores, type TableDemand, tablesOf } from "./demand.js";
 import { guessedLookups, type TableLookups } from "./lookups.js";
 import { type Machine, machineOf, USABLE } from "./machine.js";
 import { type PlanningOptions, planRanks, type RankPlan } from "./rank-plan.js";
 import { groupsOf } from "./ranks.js";
 
 /** A model, the data that it is trained on if that has been read, and the machines. */
-export interface PlannerOptions extends Pick<PlanningOptions, "constraints">, TableRules {
+export interface PlannerOptions extends Pick<PlanningOptions, "constraints"> {
   readonly training: Graph;
   readonly inference: Graph;
   /** Rows of a step, over all ranks. */
   readonly batch: number;
   readonly groups?: number;
+  readonly stores?: Stores;
   readonly data?: ColumnSet;
   readonly counting?: Counting;
   readonly topology?: Topology;
@@ -57,8 +58,8 @@ export class Planner {
 
   /** The tables that ranks share. */
   tables(): readonly TableDemand[] {
-    const { training, inference } = this.options;
-    return tablesOf(training, inference, this.options);
+    const { training, inference, stores } = this.options;
+    return tablesOf(training, inference, stores);
   }
 
   private demand(ranks: number): Demand {

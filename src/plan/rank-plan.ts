@@ -242,7 +242,7 @@ function refuseDivision(
 }
 
 const NEXT_DIVISION =
-  "Rows are divided at multiples of four columns, the number of parts divides that of the ranks, and a dynamic table that evicts by norm has whole rows.";
+  "Rows are divided at multiples of four columns, and the number of parts divides that of the ranks.";
 
 /** @throws ConfigError for a copy on every rank of a table that memory need not hold */
 export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {

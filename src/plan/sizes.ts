@@ -11,10 +11,11 @@ import {
 } from "../features/schema/features.js";
 import type { FeatureInfo } from "../models/model.js";
 import { configuredFeatureInfos } from "../train/feature-info.js";
-import type { TableRules } from "./demand.js";
+import type { Stores } from "./demand.js";
 
 /** Features with the rows of their tables, as far as a config alone tells them. */
-export interface SizedFeatures extends Required<TableRules> {
+export interface SizedFeatures {
+  readonly stores: Stores;
   readonly features: readonly FeatureInfo[];
   /** Of tables that may become smaller. */
   readonly guesses: readonly string[];
@@ -42,14 +43,8 @@ export async function sizedFeatures(configs: readonly FeatureConfig[]): Promise<
   return {
     features: configuredFeatureInfos(configs, rows),
     stores: new Map(plain.flatMap((each) => (each.store ? [[tableName(each), each.store] as const] : []))),
-    byNorm: new Set(plain.filter(isEvictedByNorm).map(tableName)),
     guesses: guessed.length > 0 ? [`rows: the most that ${guessed.join(", ")} may have`] : [],
   };
-}
-
-function isEvictedByNorm(feature: PlainFeatureConfig): boolean {
-  const { evict } = ("dynamic" in feature && feature.dynamic) || {};
-  return typeof evict === "object" && evict.kind === "norm";
 }
 
 function hasGivenVocabulary(feature: PlainFeatureConfig): boolean {

@@ -8,7 +8,6 @@ import { rowsPerStep } from "../train/step/gradient-accumulation.js";
 import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
 import { specOf, trainingSettingsOf } from "../train/step/model-spec.js";
 import { storesOf } from "../train/tiers.js";
-import { evictedByNorm } from "../train/translations.js";
 import { prepareFor } from "./prepare-for.js";
 
 export interface PlanRunOptions {
@@ -36,7 +35,6 @@ export function preparedPlanner(
     ...machines,
     ...graphsOf(config, fittedFeatureInfos(features)),
     stores: storesOf(features, ""),
-    byNorm: evictedByNorm(features),
     data: splits.train,
     counting: { shuffle: shuffle ? { seed, epoch: 0 } : undefined },
   });

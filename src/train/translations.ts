@@ -213,14 +213,6 @@ function specOfTable(feature: FittedFeature): [string, TranslationSpec][] {
   return [[table, translation.kind === "dynamic" ? dynamicSpec(translation) : translation]];
 }
 
-/** The dynamic tables that lose rows by the norms of these. */
-export function evictedByNorm({ features }: FittedFeatures): Set<string> {
-  const specs = [...new Map(features.flatMap(specOfTable))];
-  return new Set(
-    specs.flatMap(([table, spec]) => (spec.kind === "dynamic" && spec.evict.kind === "norm" ? [table] : [])),
-  );
-}
-
 /** Ids are rows, of which not all are in memory. */
 function specOfStore(feature: FittedFeature, prefix: string): [string, IdPart][] {
   if (feature.kind === "number" || !feature.store || feature.translation) return [];
