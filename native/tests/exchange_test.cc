@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cpu/executor.h"
+#include "cpu/reduce.h"
 #include "distributed/local.h"
 #include "program/error.h"
 #include "tests/program_builder.h"
@@ -239,6 +240,54 @@ TEST(ranks_share_tables_of_more_than_32_bits_of_rows) {
     CHECK_EQ(map.row_at(place), rows[i]);
     CHECK_EQ(tables[owner].span()[place - map.begin(uint32_t(owner))], 1.0f - count * 0x1p-10f);
   }
+}
+
+// The first exchange goes on while tiles of the second stage run. All numbers are whole, so that sums are exact.
+TEST(ranks_compute_while_they_exchange) {
+  constexpr uint32_t kRanks = 2, kSteps = 20, kRowsOfAll = kSteps * kBatch;
+  test::ProgramBuilder builder(kBatch, 4, 8);
+  const Operand x = builder.batch({3}), twice = builder.batch({3});
+  const Operand sums = builder.partial({3}), folded = builder.fixed({3});
+  const Operand later_sums = builder.partial({3}), later_folded = builder.fixed({3});
+  const double sum = double(Combine::kSum);
+  builder.stage(StageKind::kTile);
+  builder.input(x);
+  builder.add(O::kSumRows, {x, sums});
+  builder.stage(StageKind::kExchange);
+  builder.add(O::kFoldAcross, {sums, folded}, {sum});
+  builder.stage(StageKind::kTile);
+  builder.add(O::kAdd, {x, x, twice});
+  builder.add(O::kSumRows, {twice, later_sums});
+  builder.stage(StageKind::kExchange);
+  builder.add(O::kFoldAcross, {later_sums, later_folded}, {sum});
+  builder.output(twice);
+  builder.output(folded);
+  builder.output(later_folded);
+  std::vector<float> values(size_t{kRowsOfAll} * 3);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = float(i % 11);
+  const auto ranks = local_communicators(kRanks);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < kRanks; ++rank) {
+    threads.emplace_back([&, rank] {
+      std::vector<float> out(values.size()), first(kSteps * 3), second(kSteps * 3);
+      Executor executor(decode(builder.bytes()), {}, 2, {}, ranks[rank]);
+      Request request{};
+      request.columns = {{DType::kFp32, values.data(), values.size(), 0, 3, nullptr, 0}};
+      request.rows = request.count = kRowsOfAll;
+      request.batch = kBatch;
+      request.outputs = {std::span<float>(out), std::span<float>(first), std::span<float>(second)};
+      executor.run(std::move(request));
+      for (uint32_t step = 0; step < kSteps; ++step) {
+        for (uint32_t column = 0; column < 3; ++column) {
+          float expected = 0;
+          for (uint32_t row = 0; row < kBatch; ++row) expected += values[(step * kBatch + row) * 3 + column];
+          CHECK_EQ(first[step * 3 + column], expected);
+          CHECK_EQ(second[step * 3 + column], 2 * expected);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(what_other_ranks_ask_for_is_checked) {
