@@ -278,34 +278,52 @@ void Executor::bind_instructions() {
   bind_lane();
 }
 
-// An exchange overlaps if a section of tiles that does not need it follows. Collective calls are made one at a time, in
-// the order of the program.
+// An exchange overlaps if a section of tiles that does not need it follows. Other exchanges wait for those that do:
+// collective calls are made one at a time, in the order of the program.
 void Executor::bind_lane() {
+  bind_ahead();
   std::vector<StageUses> uses;
   for (const Section& section : sections_) uses.emplace_back(program_, section.stages);
+  on_lane_.assign(sections_.size(), 0);
+  bool overlaps = ahead_ != nullptr;
   for (size_t i = 0; i < sections_.size(); ++i) {
-    if (sections_[i].exchange == nullptr) continue;
+    Section& section = sections_[i];
+    if (section.exchange == nullptr || brings_rows(section)) continue;
     const auto waits = [&](size_t later) { return uses[i].conflicts(uses[later]); };
     size_t next = i + 1;
-    while (next < sections_.size() && !waits(next)) sections_[i].overlaps |= is_tiled(sections_[next++].stages[0].kind);
-    sections_[i].overlaps &= !brings_rows(sections_[i]);
-    if (!sections_[i].overlaps) {
-      sections_[i].waits_for = overlapping_;
-      continue;
-    }
-    ++overlapping_;
-    for (; next < sections_.size(); ++next) {
-      if (waits(next)) sections_[next].waits_for = overlapping_;
+    while (next < sections_.size() && !waits(next)) section.overlaps |= is_tiled(sections_[next++].stages[0].kind);
+    overlaps |= section.overlaps;
+    for (; section.overlaps && next < sections_.size(); ++next) {
+      if (waits(next)) sections_[next].waits_for = i;
     }
   }
-  if (overlapping_ > 0) lane_ = std::make_unique<ExchangeLane>(*ranks_);
+  if (overlaps) lane_ = std::make_unique<ExchangeLane>(*ranks_);
+}
+
+// Only where the rows that samples name do not depend on what a step changes, or computes.
+void Executor::bind_ahead() {
+  if (routes_.empty()) return;
+  auto ahead = std::make_unique<AskAhead>(program_, routes_);
+  std::map<uint32_t, uint32_t> inputs;  // by buffer
+  for (const BoundInstruction& i : instructions_) {
+    if (i.source->opcode == Opcode::kInput) inputs[i.source->operands[0].buffer] = uint32_t(i.attribute(0));
+    if (i.source->opcode != Opcode::kUniqueRows) continue;
+    const size_t columns = i.views.size() / 2;
+    std::vector<uint32_t> of_columns;
+    for (size_t column = 0; column < columns; ++column) {
+      const auto found = inputs.find(i.source->operands[column].buffer);
+      if (found == inputs.end()) return;
+      of_columns.push_back(found->second);
+    }
+    ahead->add(routes_[size_t(i.attribute(kRoute))], std::span(i.views).first(columns), of_columns);
+  }
+  ahead_ = std::move(ahead);
 }
 
 // Whether an exchange uses the translators, which sections of tiles ask for failures.
 bool Executor::brings_rows(const Section& exchange) const {
   const auto in_frames = [](const RowRoute& route) { return route.translator() && route.translator()->frames(); };
-  const bool fetches = instructions_[exchange.stages[0].first].source->opcode == Opcode::kFetchRows;
-  return fetches && std::any_of(routes_.begin(), routes_.end(), in_frames);
+  return exchange.fetches && std::any_of(routes_.begin(), routes_.end(), in_frames);
 }
 
 // The rows that a table operation reads are those that a translation has just written to the same memory.
@@ -428,7 +446,9 @@ Executor::Section Executor::bind_section(std::vector<Stage> stages) {
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
       instructions_[i].operation->exchange(instructions_[i], routes_, *section.exchange);
     }
-    if (instructions_[stage.first].source->opcode == Opcode::kFetchRows) place_rows(routes_, *section.exchange);
+    const Opcode first = instructions_[stage.first].source->opcode;
+    section.fetches = first == Opcode::kFetchRows || first == Opcode::kTellRows;
+    if (first == Opcode::kFetchRows) place_rows(routes_, *section.exchange);
     return section;
   }
   const uint32_t end = section.stages.back().first + section.stages.back().count;

@@ -86,6 +86,7 @@ struct StepContext {
   uint64_t step, seed;
   uint64_t first_position;  // of the batch in the epoch
   uint64_t rows_left;       // of this run, after the batch
+  bool asked_ahead = false;  // owners know from the step before which rows ranks look up
   Loader* loader;
   Translator* translators;  // in program order
   std::deque<RowRoute>* routes;  // likewise

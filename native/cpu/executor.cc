@@ -71,7 +71,10 @@ uint64_t Executor::run(Request request) {
   check(request);
   std::optional<Permutation> order;
   if (request.shuffled) order.emplace(request.rows, request.shuffle_seed, request.epoch);
+  if (ahead_ != nullptr) ahead_->bind(request.columns, request.rows, order);
   loader_.bind(std::move(request.columns), request.rows, order);
+  if (lane_ != nullptr) lane_->clear();
+  step_.asked_ahead = false;
   step_.seed = request.seed;
   packs_stale_ |= request.parameters_changed;
   const uint64_t steps = steps_of(request);
@@ -82,40 +85,56 @@ uint64_t Executor::run(Request request) {
   return done;
 }
 
+void Executor::set_step(StepContext& step, const Request& request, uint64_t index) const {
+  step.step = request.first_step + index;
+  step.first_position = request.start + index * request.batch;
+  step.rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch));
+  step.rows_left = request.count - index * request.batch - step.rows;
+  step.tiles = (step.rows + program_.tile_rows - 1) / program_.tile_rows;
+  step.groups = std::min(program_.groups, step.tiles);
+  if (ranks_ == nullptr) return;
+  step.nodes.clear();
+  for (uint32_t rank = 0; rank < step.ranks; ++rank) {
+    step.nodes.push_back(whole_nodes(step.groups, step.groups_of(rank)));
+  }
+}
+
 void Executor::run_step(const Request& request, uint64_t index) {
-  step_.step = request.first_step + index;
-  step_.first_position = request.start + index * request.batch;
-  step_.rows = uint32_t(std::min<uint64_t>(request.batch, request.count - index * request.batch));
-  step_.rows_left = request.count - index * request.batch - step_.rows;
-  step_.tiles = (step_.rows + program_.tile_rows - 1) / program_.tile_rows;
-  step_.groups = std::min(program_.groups, step_.tiles);
-  if (ranks_ != nullptr) begin_groups();
+  set_step(step_, request, index);
+  failure_ = nullptr;
+  if (ranks_ != nullptr) ranks_->set_step(step_.step);
+  // On all ranks, also on those that fail before they read the lists: the sizes of messages follow from these.
+  for (RowRoute& route : routes_) {
+    if (step_.asked_ahead) route.advance();
+  }
   loader_.begin_step(step_);
   count_entries();
   std::copy_n(request.scalars.begin() + ptrdiff_t(index * scalars_.size()), scalars_.size(), scalars_.begin());
   if (packs_stale_) pack_weights(packed_);
   packs_stale_ = false;
   begin_translations();
-  if (lane_) lane_->begin_step();
-  for (const Section& section : sections_) run_stage(section);
-  wait_for_lane(overlapping_);
+  for (const Section& section : sections_) {
+    run_stage(section);
+    if (section.fetches) ask_for_next_step(request, index);
+  }
+  if (lane_ != nullptr) wait_for_lane(lane_->added());
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
+  step_.asked_ahead = ahead_ != nullptr;
+}
+
+// Once the rows of this step are on their way.
+void Executor::ask_for_next_step(const Request& request, uint64_t index) {
+  if (ahead_ == nullptr || index + 1 == steps_of(request)) return;
+  StepContext next = step_;
+  set_step(next, request, index + 1);
+  lane_->add(ahead_->begin(*ranks_, pool_, workers_, std::move(next), failure_));
 }
 
 void Executor::count_entries() {
   for (uint32_t sequence = 0; sequence < entries_.size(); ++sequence) {
     loader_.count_entries(program_.sequences[sequence], step_, entry_counts_);
     entries_[sequence].begin(step_.own_begin(), entry_counts_);
-  }
-}
-
-void Executor::begin_groups() {
-  ranks_->set_step(step_.step);
-  failure_ = nullptr;
-  step_.nodes.clear();
-  for (uint32_t rank = 0; rank < step_.ranks; ++rank) {
-    step_.nodes.push_back(whole_nodes(step_.groups, step_.groups_of(rank)));
   }
 }
 
@@ -140,7 +159,7 @@ void Executor::begin_translations() {
 
 // A rank that fails among others does nothing more until it has told them.
 void Executor::run_stage(const Section& section) {
-  wait_for_lane(section.waits_for);
+  if (section.waits_for) wait_for_lane(on_lane_[*section.waits_for]);
   const StageKind kind = section.stages[0].kind;
   if (kind == StageKind::kExchange) return run_exchange(section);
   if (failure_) return;
@@ -157,8 +176,10 @@ void Executor::run_stage(const Section& section) {
 void Executor::run_exchange(const Section& section) {
   if (section.overlaps) {
     section.exchange->begin(*ranks_, pool_, step_, failure_);
-    return lane_->add(*section.exchange);
+    on_lane_[size_t(&section - sections_.data())] = lane_->add(*section.exchange);
+    return;
   }
+  if (lane_ != nullptr) wait_for_lane(lane_->added());
   try {
     failure_ = section.exchange->run(*ranks_, pool_, step_, failure_);
   } catch (...) {
@@ -167,10 +188,9 @@ void Executor::run_exchange(const Section& section) {
   }
 }
 
-void Executor::wait_for_lane(uint32_t exchanges) {
-  if (lane_ == nullptr) return;
+void Executor::wait_for_lane(uint64_t stages) {
   try {
-    const std::exception_ptr failure = lane_->wait_for(exchanges);
+    const std::exception_ptr failure = lane_->wait_for(stages);
     if (!failure_) failure_ = failure;
   } catch (...) {
     lane_->clear();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/bound.h"
+#include "cpu/exchange/ask_ahead.h"
 #include "cpu/exchange/exchange_lane.h"
 #include "cpu/exchange/row_route.h"
 #include "cpu/fold_tree.h"
@@ -46,7 +47,8 @@ class Executor : public Executable {
     PackedWeights packed;                // tile stages: weights that an earlier stage of the step computes
     std::unique_ptr<ExchangeStage> exchange;  // exchange stages
     bool overlaps = false;   // the exchange goes on while later sections run
-    uint32_t waits_for = 0;  // so many of the exchanges that overlap must have ended before
+    bool fetches = false;    // rows of tables
+    std::optional<size_t> waits_for;  // a section before: its exchange must have ended
   };
 
   void bind_ranks(std::shared_ptr<Communicator> ranks);
@@ -66,6 +68,7 @@ class Executor : public Executable {
   void bind_readers(BoundInstruction& lookup);
   void bind_inputs(const BoundInstruction& translate, const Origins& origins);
   void bind_lane();
+  void bind_ahead();
   bool brings_rows(const Section& exchange) const;
   void allocate_scratch();
   std::vector<Stage> without_barrier(size_t first) const;
@@ -81,11 +84,12 @@ class Executor : public Executable {
 
   void check(const Request& request) const;
   void run_step(const Request& request, uint64_t index);
-  void begin_groups();
   void begin_translations();
   void run_stage(const Section& section);
   void run_exchange(const Section& section);
-  void wait_for_lane(uint32_t exchanges);
+  void wait_for_lane(uint64_t stages);
+  void ask_for_next_step(const Request& request, uint64_t index);
+  void set_step(StepContext& step, const Request& request, uint64_t index) const;
   void check_stage();
   void revert_translations();
   void run_tiles(const Section& section);
@@ -134,8 +138,9 @@ class Executor : public Executable {
   std::vector<BoundInstruction> instructions_;
   std::vector<View> outputs_;
   std::vector<Section> sections_;
-  uint32_t overlapping_ = 0;            // of the sections
   std::unique_ptr<ExchangeLane> lane_;  // if some overlap
+  std::vector<uint64_t> on_lane_;       // by section: the stages of the lane with its own, in this step
+  std::unique_ptr<AskAhead> ahead_;     // if ids follow from the data alone
   StepContext step_{};
   bool updates_parameters_ = false, packs_stale_ = true, profiling_ = false;
   uint64_t packing_ns_ = 0;

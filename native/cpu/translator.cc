@@ -155,12 +155,12 @@ void Translator::place_asked(std::span<RowRoute* const> routes, const StepContex
   named([&] {
     rows_.clear();
     for (RowRoute* route : routes) {
-      for (const RowRoute::Asked& asked : route->asked()) rows_.insert(rows_.end(), asked.rows.begin(), asked.rows.end());
+      for (const RowList::Asked& asked : route->now().asked()) rows_.insert(rows_.end(), asked.rows.begin(), asked.rows.end());
     }
     frames_->place(rows_, admits_);
     auto frame = rows_.begin();
     for (RowRoute* route : routes) {
-      for (RowRoute::Asked& asked : route->asked()) {
+      for (RowList::Asked& asked : route->now().asked()) {
         std::copy_n(frame, asked.rows.size(), asked.rows.begin());
         frame += ptrdiff_t(asked.rows.size());
       }

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <string>
 #include <limits>
 #include <thread>
 
@@ -239,6 +240,34 @@ TEST(ranks_share_tables_of_more_than_32_bits_of_rows) {
     const uint64_t place = map.place_of(rows[i]), owner = place < map.begin(1) ? 0 : 1;
     CHECK_EQ(map.row_at(place), rows[i]);
     CHECK_EQ(tables[owner].span()[place - map.begin(uint32_t(owner))], 1.0f - count * 0x1p-10f);
+  }
+}
+
+// Ids follow from the data: they are sent while the step before is computed.
+TEST(ranks_ask_for_the_rows_of_the_next_step) {
+  std::vector<std::string> calls;
+  std::shared_ptr<Communicator> ranks;
+  ranks = std::make_shared<Forged>([&](uint32_t, char*, uint64_t) { calls.emplace_back(ranks->activity().name); });
+  std::vector<float> table(size_t{kRows} * kWidth, 1.0f);  // all rows are in the slots of rank 0
+  std::vector<ParameterMemory> memory{std::span<float>(table)};
+  Executor executor(decode(SharedLookup().bytes()), memory, 1, {}, ranks);
+  constexpr uint32_t kSteps = 3;
+  std::vector<int32_t> ids(kSteps * kBatch);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = int32_t(i % (7 + i / kBatch));  // other rows in each step
+  std::vector<float> out(ids.size() * kWidth);
+  const std::vector<float> rates(kSteps, 0.5f);
+  for (uint32_t run = 0; run < 2; ++run) {
+    calls.clear();
+    Request request{};
+    request.columns = {{DType::kId, ids.data(), ids.size(), 0, 1, nullptr, 0}};
+    request.rows = request.count = ids.size();
+    request.batch = kBatch;
+    request.scalars = rates;
+    request.outputs = {std::span<float>(out)};
+    executor.run(std::move(request));
+    const std::vector<std::string> expected{"counts", "ids",  "rows",   "counts", "ids",  "sums", "batch",
+                                            "rows",   "counts", "ids",  "sums",   "batch", "rows", "sums", "batch"};
+    CHECK(calls == expected);
   }
 }
 

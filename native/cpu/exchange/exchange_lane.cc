@@ -15,26 +15,22 @@ ExchangeLane::~ExchangeLane() {
   thread_.join();
 }
 
-void ExchangeLane::add(ExchangeStage& stage) {
+uint64_t ExchangeLane::add(ExchangeStage& stage) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(&stage);
+    ++added_;
     is_exchanging_.store(true, std::memory_order_relaxed);
   }
   changed_.notify_all();
+  return added_;
 }
 
-std::exception_ptr ExchangeLane::wait_for(uint32_t count) {
+std::exception_ptr ExchangeLane::wait_for(uint64_t stages) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ || ended_ >= count; });
+  changed_.wait(lock, [&] { return error_ || ended_ >= stages; });
   if (error_) std::rethrow_exception(error_);
   return failure_;
-}
-
-void ExchangeLane::begin_step() {
-  const std::lock_guard lock(mutex_);
-  ended_ = 0;
-  failure_ = nullptr;
 }
 
 void ExchangeLane::clear() {
@@ -42,6 +38,7 @@ void ExchangeLane::clear() {
   waiting_.clear();
   changed_.wait(lock, [&] { return !busy_; });
   error_ = failure_ = nullptr;
+  ended_ = added_;
   is_exchanging_.store(false, std::memory_order_relaxed);
 }
 

@@ -21,15 +21,14 @@ class ExchangeLane {
   ExchangeLane(const ExchangeLane&) = delete;
   ExchangeLane& operator=(const ExchangeLane&) = delete;
 
-  // Ends `stage`, which has begun, after those before it.
-  void add(ExchangeStage& stage);
-  // Waits until the first `count` stages since begin_step() have ended. Throws what a stage threw: then no later one
-  // is exchanged. Returns a failure of this rank that the others do not know of yet.
-  std::exception_ptr wait_for(uint32_t count);
+  // Ends `stage`, which has begun, after those before it. Returns the number of stages so far.
+  uint64_t add(ExchangeStage& stage);
+  // Waits until so many stages have ended. Throws what a stage threw: then no later one is exchanged. Returns a failure of
+  // this rank that the others do not know of yet.
+  std::exception_ptr wait_for(uint64_t stages);
+  uint64_t added() const { return added_; }
   // Whether a stage is under way: other threads should then give the processor away now and then.
   bool is_exchanging() const { return is_exchanging_.load(std::memory_order_relaxed); }
-  // Nothing may be under way.
-  void begin_step();
   // Waits for the thread and forgets all stages: after an error, which other ranks have met at the same stage.
   void clear();
 
@@ -41,7 +40,7 @@ class ExchangeLane {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<ExchangeStage*> waiting_;
-  uint32_t ended_ = 0;
+  uint64_t added_ = 0, ended_ = 0;
   bool stop_ = false, busy_ = false;
   std::atomic<bool> is_exchanging_{false};
   std::exception_ptr failure_, error_;

@@ -14,6 +14,8 @@ void tell_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes
 void return_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void fold_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void fold_across(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
+// Tells owners which rows of the next step this rank looks up.
+std::unique_ptr<Exchanger> ask_ahead(RowRoute& route);
 // Follows the instructions of a stage that fetch rows: brings those that memory does not hold.
 void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage);
 void gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);

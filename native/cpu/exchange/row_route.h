@@ -2,13 +2,14 @@
 // has all rows, only gradients travel: to the owners, who add them up, and from there to all.
 #pragma once
 
+#include <array>
 #include <cstring>
 #include <optional>
 #include <vector>
 
 #include "cpu/bound.h"
 #include "cpu/exchange/received_sums.h"
-#include "cpu/exchange/table_places.h"
+#include "cpu/exchange/row_list.h"
 #include "cpu/exchange/whole_rows.h"
 #include "runtime/slot_map.h"
 
@@ -39,7 +40,7 @@ class RowRoute {
   Translator* translator() const { return translator_; }
   // The rows of the table that this rank has, as rows of its shard.
   void keep_own(std::vector<uint64_t>& rows) const;
-  uint32_t ranks() const { return uint32_t(asked_.size()); }
+  uint32_t ranks() const { return ranks_; }
 
   // Whether gradients return.
   bool returns() const { return returned_ > 0; }
@@ -49,23 +50,15 @@ class RowRoute {
     for (View* reader : readers_) reader->base = rows;
   }
 
-  // As the rank that looks up: lists the rows that the ids of its samples name, each once, and replaces the ids by
-  // indices into this list. The rows of an owner are neighbours.
-  void list(const BoundInstruction& instruction, const StepContext& step);
+  // As the rank that looks up: lists the rows that the ids of its samples name, if that has not been done in the step
+  // before, and replaces the ids by indices into this list.
+  void list(const BoundInstruction& unique_rows, const StepContext& step);
+  // Of this step, and of the next one, in which this becomes that of the step.
+  RowList& now() { return lists_[now_]; }
+  const RowList& now() const { return lists_[now_]; }
+  RowList& next() { return lists_[1 - now_]; }
+  void advance() { now_ = 1 - now_; }
 
-  // A row that this rank looks up: its place in the table, and the nodes of this rank's groups (bit n: node n) in which
-  // it gets a gradient.
-  struct Unique {
-    uint64_t place;
-    uint32_t nodes;
-  };
-  struct Range {
-    uint32_t begin, end;
-    uint32_t size() const { return end - begin; }
-  };
-  const std::vector<Unique>& unique() const { return unique_; }
-  Range asked_of(uint32_t owner) const { return owned_[owner]; }
-  uint32_t sums_for(uint32_t owner) const { return sums_for_[owner]; }
   // Whether a rank must tell in which of its nodes a row gets a gradient: otherwise each has one, in the only node.
   bool tells_nodes(const StepContext& step, uint32_t rank) const;
   // The sum of some columns of a row's gradients over the groups of a node: of the samples' gradients in the pairs of
@@ -76,13 +69,6 @@ class RowRoute {
   // As owner and asker in one: the gradients of the rows that this rank looks up in its own shard.
   void add_own(const BoundInstruction& return_rows, const StepContext& step, ReceivedSums& to) const;
 
-  // As the owner: what a rank asks for.
-  struct Asked {
-    uint32_t count = 0, sums = 0;
-    std::vector<uint64_t> rows;    // of the shard
-    std::vector<uint32_t> nodes;
-  };
-  std::vector<Asked>& asked() { return asked_; }
   // The rows of this rank that get a gradient on any rank, in the order in which ranks ask for them, also if several do.
   void list_updated(std::vector<uint64_t>& rows) const;
   // The bytes of a place in messages, little-endian: the lower half, if that is enough.
@@ -96,25 +82,12 @@ class RowRoute {
   ReceivedSums& received() { return received_; }
 
  private:
-  struct Occurrence {
-    uint32_t column, sample, at, group;  // `at`: position in the bag
-  };
-
-  template <class Key>
-  void list_unique();
-  void collect(const BoundInstruction& instruction, const StepContext& step);
-  template <class Id>
-  void collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group);
-  void write_columns(const BoundInstruction& instruction, const StepContext& step);
-  void find_nodes(const std::vector<FoldNode>& nodes);
-  void find_owners();
-  bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
   struct Gradient {
     const float* data;
     float scale;
   };
   static Gradient gradient_of(const BoundInstruction& return_rows, const StepContext& step,
-                              const Occurrence& occurrence);
+                              const RowList::Occurrence& occurrence);
 
   const Shard shard_;
   const bool copies_;
@@ -128,18 +101,9 @@ class RowRoute {
 
   std::vector<View*> readers_;
 
-  std::vector<Occurrence> occurrences_;
-  std::vector<uint64_t> places_;   // of the occurrences
-  std::vector<int32_t> local_;     // their indices in the list of unique rows
-  std::vector<uint32_t> sorted_;   // the occurrences, by place
-  std::vector<uint32_t> begin_;    // by unique row: its first occurrence in `sorted_`
-  std::vector<Unique> unique_;
-  std::vector<Range> owned_;  // by owner
-  std::vector<uint32_t> sums_for_;
-  SortKeys<uint64_t> narrow_;
-  SortKeys<WideKey> wide_;
-
-  std::vector<Asked> asked_;
+  const uint32_t ranks_;
+  std::array<RowList, 2> lists_;
+  uint32_t now_ = 0;
   ReceivedSums received_;
 };
 

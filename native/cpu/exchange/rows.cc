@@ -1,5 +1,5 @@
 // Rows of tables to the ranks that look them up.
-#include <atomic>
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <map>
@@ -13,29 +13,30 @@
 namespace pairloom {
 namespace {
 
-// Counts, ids: which rows a rank looks up, to their owners.
+// Counts, ids: which rows a rank looks up, to their owners. In the step, unless that was done in the one before; or ahead.
 class AskRows : public Exchanger {
  public:
-  explicit AskRows(RowRoute& route) : route_(route) {}
+  enum When { kInStep, kAhead };
+  explicit AskRows(RowRoute& route, When when = kInStep) : route_(route), when_(when) {}
 
-  uint32_t rounds() const override { return 2; }
+  uint32_t rounds() const override { return when_ == kInStep && step_->asked_ahead ? 0 : 2; }
   const char* name(uint32_t round) const override { return round == 0 ? "counts" : "ids"; }
 
   void begin(const StepContext& step) override {
     step_ = &step;
-    refused_ = false;
+    list_ = when_ == kAhead ? &route_.next() : &route_.now();
   }
 
   uint64_t sends(uint32_t round, uint32_t to) const override {
-    return round == 0 ? sizeof(Counts) : bytes_of_ids(route_.asked_of(to).size(), step_->rank);
+    return round == 0 ? sizeof(Counts) : bytes_of_ids(list_->asked_of(to).size(), step_->rank);
   }
   uint64_t receives(uint32_t round, uint32_t from) const override {
-    return round == 0 ? sizeof(Counts) : bytes_of_ids(route_.asked()[from].count, from);
+    return round == 0 ? sizeof(Counts) : bytes_of_ids(list_->asked()[from].count, from);
   }
 
   void pack(uint32_t round, uint32_t to, char* bytes) override {
     if (round == 1) return pack_ids(to, bytes);
-    const Counts counts{route_.asked_of(to).size(), route_.sums_for(to)};
+    const Counts counts{list_->asked_of(to).size(), list_->sums_for(to)};
     std::memcpy(bytes, &counts, sizeof counts);
   }
   void unpack(uint32_t round, uint32_t from, const char* bytes) override {
@@ -44,24 +45,21 @@ class AskRows : public Exchanger {
   }
   void keep(uint32_t round) override {
     if (round == 0) return;
-    RowRoute::Asked& own = route_.asked()[step_->rank];
-    const RowRoute::Range range = route_.asked_of(step_->rank);
+    RowList::Asked& own = list_->asked()[step_->rank];
+    const RowList::Range range = list_->asked_of(step_->rank);
     own.count = range.size();
     own.rows.resize(range.size());
+    own.refused = false;
     const uint64_t first = route_.places_of_table().begin(step_->rank);
-    for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = row_at(route_.unique()[range.begin + i].place - first);
+    for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = row_at(list_->unique()[range.begin + i].place - first, own);
   }
 
   void check() const override {
-    if (!refused_) return;
+    const std::vector<RowList::Asked>& asked = list_->asked();
+    if (std::none_of(asked.begin(), asked.end(), [](const RowList::Asked& each) { return each.refused; })) return;
     throw Error({"a rank asked for rows that this rank does not have", "exchange of ids", "", "",
                  "Report this: ranks must agree on which of them has which rows."});
   }
-
- protected:
-  RowRoute& route_;
-  const StepContext* step_ = nullptr;
-  std::atomic<bool> refused_{false};
 
  private:
   struct Counts {
@@ -74,93 +72,99 @@ class AskRows : public Exchanger {
 
   // Ids first, which are places counted from the owner's first, then the nodes.
   void pack_ids(uint32_t to, char* bytes) const {
-    const RowRoute::Range range = route_.asked_of(to);
+    const RowList::Range range = list_->asked_of(to);
     char* nodes = bytes + range.size() * route_.id_bytes();
     const bool tells = route_.tells_nodes(*step_, step_->rank);
     const uint64_t first = route_.places_of_table().begin(to);
     for (uint32_t u = range.begin; u < range.end; ++u, bytes += route_.id_bytes()) {
-      const auto& [at, in_nodes] = route_.unique()[u];
+      const auto& [at, in_nodes] = list_->unique()[u];
       route_.write_place(at - first, bytes);
       if (tells) std::memcpy(nodes + (u - range.begin) * sizeof(uint32_t), &in_nodes, sizeof(uint32_t));
     }
   }
 
   // The row of the shard at a place, counted from its first.
-  uint64_t row_at(uint64_t place) {
+  uint64_t row_at(uint64_t place, RowList::Asked& asked) const {
     const std::optional<uint64_t> row = route_.places_of_table().own_row(place);
-    if (!row) refused_ = true;
+    if (!row) asked.refused = true;
     return row.value_or(0);
   }
 
   void unpack_counts(uint32_t from, const char* bytes) {
     Counts counts;
     std::memcpy(&counts, bytes, sizeof counts);
-    route_.asked()[from].count = counts.rows;
-    route_.asked()[from].sums = counts.sums;
+    list_->asked()[from].count = counts.rows;
+    list_->asked()[from].sums = counts.sums;
   }
 
   // Nothing that a rank asks for is trusted.
   void unpack_ids(uint32_t from, const char* bytes) {
-    RowRoute::Asked& asked = route_.asked()[from];
+    RowList::Asked& asked = list_->asked()[from];
     const bool tells = asked.count > 0 && route_.tells_nodes(*step_, from);
+    asked.refused = false;
     asked.rows.resize(asked.count);
     asked.nodes.assign(asked.count, 1);
     if (tells) std::memcpy(asked.nodes.data(), bytes + asked.count * route_.id_bytes(), asked.count * sizeof(uint32_t));
     uint64_t sums = 0;
     bool fits = true;
     for (uint32_t i = 0; i < asked.count; ++i) {
-      asked.rows[i] = row_at(route_.read_place(bytes + i * route_.id_bytes()));
+      asked.rows[i] = row_at(route_.read_place(bytes + i * route_.id_bytes()), asked);
       if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) fits = false;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }
     if (fits && asked.sums == (route_.returns() ? sums : 0)) return;
-    refused_ = true;
+    asked.refused = true;
     asked.nodes.assign(asked.count, 0);  // sums are collected before all ranks know of this: there are none
   }
+
+  RowRoute& route_;
+  const When when_;
+  RowList* list_ = nullptr;
+  const StepContext* step_ = nullptr;
 };
 
-// The same, then rows.
-class FetchRows : public AskRows {
+// Rows, once their owners know which: in the round after ids.
+class FetchRows : public Exchanger {
  public:
   FetchRows(const BoundInstruction& instruction, RowRoute& route)
-      : AskRows(route),
+      : route_(route),
         table_(instruction.views[0]),
         row_bytes_(instruction.views.back().dims[1] * bytes_of(table_.dtype)) {}
 
-  uint32_t rounds() const override { return 3; }
-  const char* name(uint32_t round) const override { return round == 2 ? "rows" : AskRows::name(round); }
+  uint32_t rounds() const override { return last() + 1; }
+  const char* name(uint32_t) const override { return "rows"; }
 
   void begin(const StepContext& step) override {
-    AskRows::begin(step);
-    const size_t bytes = route_.unique().size() * row_bytes_;
+    step_ = &step;
+    const size_t bytes = list().unique().size() * row_bytes_;
     if (bytes > memory_.size() * sizeof(float)) memory_ = Arena((bytes + bytes / 2) / sizeof(float) + 1);
   }
 
   uint64_t sends(uint32_t round, uint32_t to) const override {
-    return round == 2 ? part_of(step_->rank).bytes * route_.asked()[to].count : AskRows::sends(round, to);
+    return round == last() ? part_of(step_->rank).bytes * list().asked()[to].count : 0;
   }
   uint64_t receives(uint32_t round, uint32_t from) const override {
-    return round == 2 ? part_of(from).bytes * route_.asked_of(from).size() : AskRows::receives(round, from);
+    return round == last() ? part_of(from).bytes * list().asked_of(from).size() : 0;
   }
 
   void pack(uint32_t round, uint32_t to, char* bytes) override {
-    if (round == 2) copy_rows(route_.asked()[to], bytes, part_of(step_->rank).bytes);
-    else AskRows::pack(round, to, bytes);
+    if (round == last()) copy_rows(list().asked()[to], bytes, part_of(step_->rank).bytes);
   }
   void unpack(uint32_t round, uint32_t from, const char* bytes) override {
-    if (round == 2) place_parts(from, bytes);
-    else AskRows::unpack(round, from, bytes);
+    if (round == last()) place_parts(from, bytes);
   }
   void keep(uint32_t round) override {
-    if (round == 2) copy_rows(route_.asked()[step_->rank], first_part(step_->rank), row_bytes_);
-    else AskRows::keep(round);
+    if (round == last()) copy_rows(list().asked()[step_->rank], first_part(step_->rank), row_bytes_);
   }
 
   void finish(uint32_t round) override {
-    if (round == 2) route_.set_rows(memory_.data());
+    if (round == last()) route_.set_rows(memory_.data());
   }
 
  private:
+  uint32_t last() const { return step_->asked_ahead ? 0 : 2; }
+  const RowList& list() const { return route_.now(); }
+
   // The bytes of a row that a rank has.
   struct Part {
     size_t begin, bytes;
@@ -171,31 +175,33 @@ class FetchRows : public AskRows {
   }
   // Where the rows from a rank begin.
   char* first_part(uint32_t from) const {
-    return reinterpret_cast<char*>(memory_.data()) + route_.asked_of(from).begin * row_bytes_ + part_of(from).begin;
+    return reinterpret_cast<char*>(memory_.data()) + list().asked_of(from).begin * row_bytes_ + part_of(from).begin;
   }
 
   // The parts of rows that this rank has. Those of two rows are `stride` apart.
-  void copy_rows(const RowRoute::Asked& asked, char* to, size_t stride) const {
+  void copy_rows(const RowList::Asked& asked, char* to, size_t stride) const {
     constexpr size_t kRowsAhead = 32;  // to copy a row takes a tenth of the time that it takes to come from memory
     const char* table = reinterpret_cast<const char*>(table_.base);
     const size_t bytes = part_of(step_->rank).bytes;
     for (size_t i = 0; i < asked.count; ++i, to += stride) {
       if (i + kRowsAhead < asked.count) __builtin_prefetch(table + asked.rows[i + kRowsAhead] * bytes);
-      if (refused_) std::memset(to, 0, bytes);
+      if (asked.refused) std::memset(to, 0, bytes);
       else std::memcpy(to, table + asked.rows[i] * bytes, bytes);
     }
   }
 
   void place_parts(uint32_t from, const char* bytes) {
-    const size_t part = part_of(from).bytes, count = route_.asked_of(from).size();
+    const size_t part = part_of(from).bytes, count = list().asked_of(from).size();
     if (count == 0) return;
     char* const to = first_part(from);
     if (part == row_bytes_) return void(std::memcpy(to, bytes, count * part));
     for (size_t i = 0; i < count; ++i) std::memcpy(to + i * row_bytes_, bytes + i * part, part);
   }
 
+  RowRoute& route_;
   const View& table_;
   const size_t row_bytes_;
+  const StepContext* step_ = nullptr;
   Arena memory_;
 };
 
@@ -258,11 +264,13 @@ class PlaceRows : public Exchanger {
 }  // namespace
 
 void fetch_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
+  stage.add(std::make_unique<AskRows>(routes[size_t(instruction.attribute(kRoute))]));
   stage.add(std::make_unique<FetchRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
 void tell_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage) {
   stage.add(std::make_unique<TellRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
+std::unique_ptr<Exchanger> ask_ahead(RowRoute& route) { return std::make_unique<AskRows>(route, AskRows::kAhead); }
 void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage) {
   std::map<Translator*, std::vector<RowRoute*>> in_frames;
   for (RowRoute& route : routes) {

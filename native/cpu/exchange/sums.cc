@@ -22,9 +22,9 @@ class SumRows : public Exchanger {
   void begin(const StepContext& step) override { step_ = &step; }
 
  protected:
-  uint64_t bytes_to(uint32_t owner) const { return route_.sums_for(owner) * size_for(owner) * sizeof(float); }
+  uint64_t bytes_to(uint32_t owner) const { return route_.now().sums_for(owner) * size_for(owner) * sizeof(float); }
   uint64_t bytes_from(uint32_t asker) const {
-    return route_.asked()[asker].sums * size_for(step_->rank) * sizeof(float);
+    return route_.now().asked()[asker].sums * size_for(step_->rank) * sizeof(float);
   }
 
   void pack_sums(uint32_t to, char* bytes) const {
@@ -32,10 +32,10 @@ class SumRows : public Exchanger {
     const ColumnRange columns = route_.sums_of(to, dim_);
     std::vector<TreeTerm> terms;
     float* sum = reinterpret_cast<float*>(bytes);
-    for (uint32_t u = route_.asked_of(to).begin; u < route_.asked_of(to).end; ++u) {
+    for (uint32_t u = route_.now().asked_of(to).begin; u < route_.now().asked_of(to).end; ++u) {
       route_.prefetch_sum(instruction_, *step_, u + kSumsAhead);
       for (size_t node = 0; node < nodes.size(); ++node) {
-        if ((route_.unique()[u].nodes >> node & 1) == 0) continue;
+        if ((route_.now().unique()[u].nodes >> node & 1) == 0) continue;
         route_.sum(instruction_, *step_, u, nodes[node], columns, terms, sum);
         sum += columns.size();
       }
@@ -60,7 +60,7 @@ class SumRows : public Exchanger {
  private:
   uint64_t size_for(uint32_t rank) const { return route_.sums_of(rank, dim_).size(); }
   void add_sums(uint32_t from, ReceivedSums& received) const {
-    const RowRoute::Asked& asked = route_.asked()[from];
+    const RowList::Asked& asked = route_.now().asked()[from];
     const uint64_t size = size_for(step_->rank);
     const float* sum = sums_[from];
     for (size_t i = 0; i < asked.count; ++i) {
