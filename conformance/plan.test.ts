@@ -16,7 +16,7 @@ import { factsOf, lossSchema } from "../src/train/step/loss/index.js";
 import { inferenceGraph, LOSS, trainingGraph } from "../src/train/step/model-graphs.js";
 import { l2Schema, optimizerSchema } from "../src/train/step/optimizers.js";
 import { type RankedRun, trainRanked } from "./ranks.js";
-import { CLIPS, sampleColumns } from "./training-cases.js";
+import { CLIPS, EMBEDDING, sampleColumns } from "./training-cases.js";
 
 /* What plans say of a step, against what ranks do. */
 
@@ -56,12 +56,6 @@ const CASES: Readonly<Record<string, Case>> = {
     clip: clipSchema.parse(CLIPS[1]),
   },
   "a loss of sessions": { model: MLP, loss: { kind: "jrc", session: "user" } },
-  "updates by whole rows": { model: { ...MLP, embeddingDim: 5 }, embedding: { kind: "lamb" } },
-  "updates of all rows by their gradients": {
-    model: MLP,
-    embedding: { kind: "rowWiseAdagrad" },
-    l2: { embedding: 0.01 },
-  },
 };
 
 function graphsOf({ model, clip, loss, embedding, l2 }: Case) {
@@ -173,6 +167,25 @@ function placementsOn(ranks: number): Record<string, [string, Placement][]> {
   };
 }
 
+/** Trains, and counts what each rank has sent. */
+async function expectSent(each: Case, ranks: number, placed: readonly (readonly [string, Placement])[]) {
+  const graphs = graphsOf(each);
+  const demand = demandFor(graphs, ranks);
+  const placements = new Map(placed);
+  const program = demand.trainingAt(placements);
+  const { traffic } = await train(graphs, ranks, placements);
+  for (let rank = 0; rank < ranks; rank++) {
+    const said = new Map<string, number>();
+    for (let step = 0; step < STEPS; step++)
+      for (const [name, bytes] of bytesSent(
+        roundsOf(program, ranks, askedIn(demand, step, placements)),
+        rank,
+      ))
+        said.set(name, (said.get(name) ?? 0) + bytes);
+    expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
+  }
+}
+
 describe.skipIf(!addon)("a plan", () => {
   it.each(
     Object.entries(CASES).flatMap(([name, each]) =>
@@ -182,22 +195,17 @@ describe.skipIf(!addon)("a plan", () => {
         ),
       ),
     ),
-  )("says what ranks send, byte by byte: %s, %i ranks, %s", async (_, ranks, __, each, placed) => {
-    const graphs = graphsOf(each);
-    const demand = demandFor(graphs, ranks);
-    const placements = new Map(placed);
-    const program = demand.trainingAt(placements);
-    const { traffic } = await train(graphs, ranks, placements);
-    for (let rank = 0; rank < ranks; rank++) {
-      const said = new Map<string, number>();
-      for (let step = 0; step < STEPS; step++)
-        for (const [name, bytes] of bytesSent(
-          roundsOf(program, ranks, askedIn(demand, step, placements)),
-          rank,
-        ))
-          said.set(name, (said.get(name) ?? 0) + bytes);
-      expect(new Map(traffic[rank].map(({ name, bytes }) => [name, bytes]))).toEqual(said);
-    }
+  )("says what ranks send, byte by byte: %s, %i ranks, %s", (_, ranks, __, each, placed) =>
+    expectSent(each, ranks, placed),
+  );
+
+  it.each(
+    EMBEDDING.flatMap((embedding) =>
+      [undefined, { embedding: 0.01, rows: "touched" }].map((l2) => ({ embedding, l2 })),
+    ),
+  )("says what ranks tell each other of whole rows: %j", (optimizer) => {
+    const placed = placementsOn(4)["in a grid, and by columns"];
+    return expectSent({ model: { ...MLP, embeddingDim: 5 }, ...optimizer }, 4, placed);
   });
 
   it.each(

@@ -117,12 +117,12 @@ const IN_SEQUENCES = [
 ];
 
 /** @param memory of the dynamic table, which has room for the rows of a batch */
-const inStores = (memory: string) => [
+const inStores = (memory: string, dynamic: object) => [
   { kind: "id", name: "both", columns: ["visitor", "city"], hash: 2000, dtype: "bf16", store: STORE },
   {
     kind: "id",
     name: "visitor",
-    dynamic: { capacity: 140, evict: "lru" },
+    dynamic,
     store: { ...STORE, memory },
   },
 ];
@@ -182,7 +182,7 @@ const CONFIGS = {
     },
   },
   [STORED]: {
-    features: inStores("17KB"),
+    features: inStores("17KB", { capacity: 140, evict: "lru" }),
     model: {
       kind: "deepfm",
       embeddingDim: 4,
@@ -192,7 +192,7 @@ const CONFIGS = {
     train: { clip: { norm: 0.1 }, optimizer: { embedding: { kind: "adam", learningRate: 0.01 } } },
   },
   [STORED_ALONE]: {
-    features: inStores("23KB"),
+    features: inStores("23KB", { capacity: 400, evict: { kind: "norm", below: 0.03, every: 3 } }),
     model: { kind: "mlp", embeddingDim: 12, features: ["a", "visitor", "both"], mlp: { hiddenUnits: [8] } },
     train: { optimizer: { embedding: { kind: "partialRowWiseLamb", learningRate: 0.01 } } },
   },
