@@ -281,6 +281,7 @@ void Executor::bind_instructions() {
 // An exchange overlaps if a section of tiles that does not need it follows. Other exchanges wait for those that do:
 // collective calls are made one at a time, in the order of the program.
 void Executor::bind_lane() {
+  if (ranks_ == nullptr) return;
   bind_ahead();
   std::vector<StageUses> uses;
   for (const Section& section : sections_) uses.emplace_back(program_, section.stages);
@@ -302,7 +303,10 @@ void Executor::bind_lane() {
 
 // Only where the rows that samples name do not depend on what a step changes, or computes.
 void Executor::bind_ahead() {
-  if (routes_.empty()) return;
+  for (const Section& section : sections_) {
+    if (section.fetches) asks_after_ = &section;
+  }
+  if (asks_after_ == nullptr) return;
   auto ahead = std::make_unique<AskAhead>(program_, routes_);
   std::map<uint32_t, uint32_t> inputs;  // by buffer
   for (const BoundInstruction& i : instructions_) {
@@ -312,7 +316,7 @@ void Executor::bind_ahead() {
     std::vector<uint32_t> of_columns;
     for (size_t column = 0; column < columns; ++column) {
       const auto found = inputs.find(i.source->operands[column].buffer);
-      if (found == inputs.end()) return;
+      if (found == inputs.end()) return void(asks_after_ = nullptr);
       of_columns.push_back(found->second);
     }
     ahead->add(routes_[size_t(i.attribute(kRoute))], std::span(i.views).first(columns), of_columns);

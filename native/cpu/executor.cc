@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "cpu/exchange/exchangers.h"
 #include "cpu/operation.h"
@@ -74,7 +75,7 @@ uint64_t Executor::run(Request request) {
   if (ahead_ != nullptr) ahead_->bind(request.columns, request.rows, order);
   loader_.bind(std::move(request.columns), request.rows, order);
   if (lane_ != nullptr) lane_->clear();
-  step_.asked_ahead = false;
+  step_.asked_ahead = asked_next_ = false;
   step_.seed = request.seed;
   packs_stale_ |= request.parameters_changed;
   const uint64_t steps = steps_of(request);
@@ -115,20 +116,21 @@ void Executor::run_step(const Request& request, uint64_t index) {
   begin_translations();
   for (const Section& section : sections_) {
     run_stage(section);
-    if (section.fetches) ask_for_next_step(request, index);
+    if (&section == asks_after_) ask_for_next_step(request, index);
   }
   if (lane_ != nullptr) wait_for_lane(lane_->added());
   packs_stale_ = updates_parameters_;
   copy_outputs(request, index);
-  step_.asked_ahead = ahead_ != nullptr;
+  step_.asked_ahead = std::exchange(asked_next_, false);
 }
 
 // Once the rows of this step are on their way.
 void Executor::ask_for_next_step(const Request& request, uint64_t index) {
-  if (ahead_ == nullptr || index + 1 == steps_of(request)) return;
+  if (index + 1 == steps_of(request)) return;
   StepContext next = step_;
   set_step(next, request, index + 1);
   lane_->add(ahead_->begin(*ranks_, pool_, workers_, std::move(next), failure_));
+  asked_next_ = true;
 }
 
 void Executor::count_entries() {

@@ -141,6 +141,8 @@ class Executor : public Executable {
   std::unique_ptr<ExchangeLane> lane_;  // if some overlap
   std::vector<uint64_t> on_lane_;       // by section: the stages of the lane with its own, in this step
   std::unique_ptr<AskAhead> ahead_;     // if ids follow from the data alone
+  const Section* asks_after_ = nullptr;  // then: the last section that fetches rows
+  bool asked_next_ = false;             // in this step, for the next one
   StepContext step_{};
   bool updates_parameters_ = false, packs_stale_ = true, profiling_ = false;
   uint64_t packing_ns_ = 0;
