@@ -120,11 +120,12 @@ napi_value open_world(napi_env env, napi_callback_info info) {
 
 napi_value finish_world(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<1> a(env, info);
+    const Arguments<2> a(env, info);
     const std::shared_ptr<World> world = value_of<Handle>(env, kWorld, a[0]).world;
     if (!world) ensure(napi_invalid_arg, "world");
-    return in_background(env, a[0], [turn = turn_of(env, a[0]), world]() -> Result {
-      world->finish();
+    const int code = int(whole32(number(env, a[1], "code"), "code"));
+    return in_background(env, a[0], [turn = turn_of(env, a[0]), world, code]() -> Result {
+      world->finish(code);
       return undefined;
     });
   });

@@ -29,12 +29,13 @@ class MpiWorld : public World {
 
   const std::string& version() const override { return calls_.library().version; }
 
-  void finish() override {
+  void finish(int code) override {
     const uint8_t here = 1;
     std::vector<uint8_t> all(size());
     gather("finish", &here, {all.data(), std::vector<uint64_t>(size(), 1)});
     std::unique_lock lock(guard_);
     state_ = State::kFinishing;
+    code_ = code;
     changed_.notify_all();
     changed_.wait(lock, [&] { return state_ == State::kFinished; });
   }
@@ -46,6 +47,9 @@ class MpiWorld : public World {
     changed_.notify_all();
     changed_.wait(lock, [] { return false; });  // until the watching thread ends the process
   }
+
+  // Of the process, once it finishes.
+  int exit_code() const { return code_; }
 
   // Watches the other ranks until this one finishes.
   void watch(Pulses& pulses) {
@@ -80,6 +84,7 @@ class MpiWorld : public World {
   std::mutex guard_;
   std::condition_variable changed_;
   State state_ = State::kOpen;
+  int code_ = 0;
   std::optional<Verdict> failure_;
 };
 
@@ -121,11 +126,15 @@ std::shared_ptr<MpiWorld> make_world(MpiCalls& calls) {
   return std::make_shared<MpiWorld>(uint32_t(rank), uint32_t(size), calls, duplicate_world(mpi));
 }
 
-// Ends the process if the library does not close.
-void finalize(const Mpi& mpi) {
+// Ends the process if the library does not close, as MPICH sometimes does not over a slow network. All ranks have done their
+// work by then, so that is no failure.
+void finalize(const Mpi& mpi, int code) {
   std::promise<void> done;
-  std::thread([closed = done.get_future()] {
-    if (closed.wait_for(kClosing) == std::future_status::timeout) std::_Exit(kLostRank);
+  std::thread([closed = done.get_future(), code] {
+    if (closed.wait_for(kClosing) != std::future_status::timeout) return;
+    write_error("pairloom: the MPI library has not closed within " + std::to_string(kClosing.count()) +
+                " s after all ranks had finished; nothing is lost\n");
+    std::_Exit(code);
   }).detach();
   mpi.Finalize();
   done.set_value();
@@ -141,7 +150,7 @@ void serve(const std::vector<std::string>& libraries, seconds patience, Opened& 
   opened.set_value(world);
   world->watch(pulses);
   pulses.close();
-  finalize(calls.library());
+  finalize(calls.library(), world->exit_code());
   world->set_finished();
 }
 

@@ -13,8 +13,9 @@ class World : public Communicator {
   using Communicator::Communicator;
   // The library that carries the bytes, as it names itself.
   virtual const std::string& version() const = 0;
-  // Waits until all ranks have done their work. Nothing can be sent afterwards.
-  virtual void finish() = 0;
+  // Waits until all ranks have done their work. Nothing can be sent afterwards. If the library does not close, the process
+  // exits with `code`.
+  virtual void finish(int code) = 0;
 };
 
 // Opens the first of these libraries that there is, once in the life of a process. From then on the process ends when a

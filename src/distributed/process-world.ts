@@ -56,7 +56,7 @@ export class ProcessWorld extends NativeWorld {
 
   /** Waits until all ranks have done their work. Nothing can be sent afterwards. */
   async finish(): Promise<void> {
-    await this.addon.finishWorld(this.handle);
+    await this.addon.finishWorld(this.handle, Number(process.exitCode ?? 0));
     process.off("exit", this.onExit);
     process.off("uncaughtExceptionMonitor", this.onError);
   }

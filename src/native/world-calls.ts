@@ -27,8 +27,11 @@ export interface WorldCalls {
    * @param patience seconds without a sign of a rank after which it is lost
    */
   openWorld(libraries: readonly string[], patience: number): Promise<OpenedWorld>;
-  /** Waits until all ranks have done their work. Nothing can be sent afterwards. */
-  finishWorld(world: WorldHandle): Promise<void>;
+  /**
+   * Waits until all ranks have done their work. Nothing can be sent afterwards.
+   * @param code with which the process exits if the library does not close
+   */
+  finishWorld(world: WorldHandle, code: number): Promise<void>;
   /** Ranks in this process, for tests: calls of all of them must be in progress at the same time. */
   localWorlds(ranks: number): WorldHandle[];
   worldPlace(world: WorldHandle): [rank: number, size: number];
@@ -58,7 +61,7 @@ export function wrapWorldCalls(
     });
   return {
     openWorld: (libraries, patience) => later(() => raw.openWorld(libraries, patience)),
-    finishWorld: (world) => later(() => raw.finishWorld(world)),
+    finishWorld: (world, code) => later(() => raw.finishWorld(world, code)),
     localWorlds: (ranks) => explained(() => raw.localWorlds(ranks)),
     worldPlace: (world) => explained(() => raw.worldPlace(world)),
     worldGather: (world, bytes) => later(() => raw.worldGather(world, bytes)),

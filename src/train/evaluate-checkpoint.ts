@@ -4,9 +4,11 @@ import type { ColumnSet } from "../columns/columns.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import type { Evaluation } from "../metrics/index.js";
-import { evaluate, INFERENCE_BATCH, metricSettings } from "./evaluate.js";
+import { batchOfInference, evaluate, metricSettings } from "./evaluate.js";
 import { type SharedBy, savedExecutable, sharedExecutable } from "./saved-executable.js";
+import { rowsPerStep } from "./step/gradient-accumulation.js";
 import type { TrainedSections } from "./step/model-spec.js";
+import { storesOf } from "./tiers.js";
 
 export interface MeasuredModel {
   readonly config: TrainedSections;
@@ -28,10 +30,12 @@ export async function evaluateCheckpoint(
   data: ColumnSet,
   { onRows, ...shared }: MeasuringOptions,
 ): Promise<Evaluation> {
-  const options = { ...shared, maxBatch: INFERENCE_BATCH, threads: config.train.threads };
-  const executable =
-    shared.world.size > 1
-      ? await sharedExecutable(checkpoint, model, options)
-      : (await savedExecutable(checkpoint, model, options)).executable;
-  return evaluate(executable, data, metricSettings(config), onRows);
+  const ranked = shared.world.size > 1;
+  const stored = ranked && storesOf(model.features, checkpoint.dir).size > 0;
+  const batch = batchOfInference(stored, rowsPerStep(config.train));
+  const options = { ...shared, maxBatch: batch, threads: config.train.threads };
+  const executable = ranked
+    ? await sharedExecutable(checkpoint, model, options)
+    : (await savedExecutable(checkpoint, model, options)).executable;
+  return evaluate(executable, data, metricSettings(config), onRows, batch);
 }

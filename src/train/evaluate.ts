@@ -20,6 +20,10 @@ import type { TrainConfig } from "./train-config.js";
 export const INFERENCE_BATCH = 4096;
 const STEPS_PER_CALL = 64;
 
+/** Rows per inference step: where tables have a store in memory, that has room for the rows of a batch of training. */
+export const batchOfInference = (isStored: boolean, rowsPerStep: number): number =>
+  isStored ? Math.min(rowsPerStep, INFERENCE_BATCH) : INFERENCE_BATCH;
+
 /**
  * Computes the model's logits [rows, outputs], in data order.
  * @throws DivergedError naming a row whose logits are not finite

@@ -16,7 +16,7 @@ import { writeBatch } from "./batch-file.js";
 import { withDefaultLength, withOnePass } from "./default-length.js";
 import { DivergedError } from "./diverged.js";
 import { shouldStop } from "./early-stopping.js";
-import { evaluate, INFERENCE_BATCH, type MetricSettings, metricSettings } from "./evaluate.js";
+import { batchOfInference, evaluate, type MetricSettings, metricSettings } from "./evaluate.js";
 import { evaluateCheckpoint } from "./evaluate-checkpoint.js";
 import { fittedFeatureInfos } from "./feature-info.js";
 import { type GrownTables, grownTables } from "./grown-tables.js";
@@ -450,10 +450,8 @@ export class Trainer {
     return evaluate(this.inference, data, this.measured, onRows, this.inferenceBatch);
   }
 
-  /** A tier has room for the rows of a batch of training. */
   private get inferenceBatch(): number {
-    const { parameters, plan } = this;
-    return parameters.tiers.size > 0 ? Math.min(plan.batchSize, INFERENCE_BATCH) : INFERENCE_BATCH;
+    return batchOfInference(this.parameters.tiers.size > 0, this.plan.batchSize);
   }
 
   private tellMeasured(split: MeasuredSplit, values: Record<string, number>, evaluation: Evaluation): void {

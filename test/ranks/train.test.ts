@@ -58,6 +58,7 @@ const DYNAMIC_ALONE =
 
 const STORED = "tables with a store: one of fixed size in a model of two tables, and a dynamic one";
 const STORED_ALONE = "columns of tables with a store";
+const STORED_BATCH = "a table with a store, whose memory has room for a batch";
 const STORE = { memory: "48KB", path: folder };
 
 /** Vectors to start a table from, of some of its ids. */
@@ -196,6 +197,19 @@ const CONFIGS = {
     model: { kind: "mlp", embeddingDim: 12, features: ["a", "visitor", "both"], mlp: { hiddenUnits: [8] } },
     train: { optimizer: { embedding: { kind: "partialRowWiseLamb", learningRate: 0.01 } } },
   },
+  [STORED_BATCH]: {
+    features: [
+      {
+        kind: "id",
+        name: "both",
+        columns: ["visitor", "city"],
+        hash: 2000,
+        store: { ...STORE, memory: "4KB" },
+      },
+    ],
+    model: { kind: "mlp", embeddingDim: 12, features: ["a", "both"], mlp: { hiddenUnits: [8] } },
+    train: { batchSize: 16, epochs: 1 },
+  },
   "logistic regression without shuffling": {
     model: { kind: "logisticRegression", features: ["a", "b", "user"] },
     train: { shuffle: false, earlyStopping: { patience: 1 } },
@@ -288,7 +302,7 @@ async function traces(runDir: string, { report }: RunResult) {
 
 /** Statistics of the files of stored tables, which are in the log, are those of rank 0. Other tests have the dynamic tables alone. */
 const COMPARED = (Object.keys(CONFIGS) as (keyof typeof CONFIGS)[]).filter(
-  (name) => ![STORED, STORED_ALONE, DYNAMIC_ALONE].includes(name),
+  (name) => ![STORED, STORED_ALONE, STORED_BATCH, DYNAMIC_ALONE].includes(name),
 );
 
 describe.skipIf(!addon).each(COMPARED)("%s", (name) => {
@@ -314,6 +328,14 @@ describe.skipIf(!addon).each(COMPARED)("%s", (name) => {
     expect(last.interrupted).toBe(false);
     expect(await hashes(runDir)).toEqual(await hashes(alone));
   });
+});
+
+it.skipIf(!addon)(`ranks train and measure ${STORED_BATCH}`, async () => {
+  const [alone, together] = [newRun(), newRun()];
+  const { report } = await run(configOf(STORED_BATCH), alone, { ranks: 1 });
+  const { report: shared } = await run(configOf(STORED_BATCH), together, { ranks: 3 });
+  expect(shared.results).toEqual(report.results);
+  expect(await hashes(together)).toEqual(await hashes(alone));
 });
 
 it.skipIf(!addon).each(["a DLRM with bags, 16-bit tables and a clip", DYNAMIC] as const)(
