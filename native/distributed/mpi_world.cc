@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 constexpr milliseconds kLook{100};
 // How long the library may take to find all ranks, and to leave them.
-constexpr seconds kOpening{120}, kClosing{20};
+constexpr seconds kOpening{120}, kClosing{10};
 
 class MpiWorld : public World {
  public:

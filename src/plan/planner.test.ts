@@ -13,10 +13,17 @@ import { divided } from "./even-shares.js";
 import { Planner, type PlannerOptions } from "./planner.js";
 import type { Constraint, RankPlan } from "./rank-plan.js";
 
-/** Plans of a model with one table for each number of rows; `keys`: dynamic ones, with a table of first-order weights too. */
+/** Plans of a model with one table for each number of rows; `keys`: dynamic ones; these or `wide`: with a table of first-order weights too. */
 function plannerOf(
   rows: readonly number[],
-  { dim = 16, keys = false, frozen = false, embedding = { kind: "adagrad" }, ...options }: Options = {},
+  {
+    dim = 16,
+    keys = false,
+    wide = keys,
+    frozen = false,
+    embedding = { kind: "adagrad" },
+    ...options
+  }: Options = {},
 ): Planner {
   const translation = keys ? { translation: { ids: KEYS } } : {};
   const features = rows.map(
@@ -26,9 +33,9 @@ function plannerOf(
     }),
   );
   const names = features.map(({ name }) => name);
-  const wide = { wide: { features: names }, deep: { features: names, mlp: { hiddenUnits: [16] } } };
-  const model = keys
-    ? { kind: "deepfm", embeddingDim: dim, ...wide }
+  const parts = { wide: { features: names }, deep: { features: names, mlp: { hiddenUnits: [16] } } };
+  const model = wide
+    ? { kind: "deepfm", embeddingDim: dim, ...parts }
     : { kind: "mlp", embeddingDim: dim, features: names, mlp: { hiddenUnits: [16] } };
   const spec = { model: modelSchema.parse(model), features };
   const settings = {
@@ -43,6 +50,7 @@ function plannerOf(
 interface Options extends Partial<PlannerOptions> {
   readonly dim?: number;
   readonly keys?: boolean;
+  readonly wide?: boolean;
   readonly frozen?: boolean;
   readonly embedding?: object;
 }
@@ -132,6 +140,24 @@ describe("a plan", () => {
   it("refuses more parts of rows than there are fours", () => {
     const planner = plannerOf([100, 5000], { constraints: new Map([["f0", "columnWise"]]) });
     expect(() => planner.plan(8)).toThrow(/cannot be divided among the ranks like this/);
+  });
+
+  it("shares tables by rows that are too narrow for what is said of another table of the feature", () => {
+    const constraints = new Map([["f0", "columnWise"] as const]);
+    const columnsOf = ({ tables }: RankPlan) =>
+      tables.map(({ table, place: { placement } }) => [
+        table.dim > 4,
+        placement.owners,
+        placement.columns ?? 1,
+      ]);
+    const { tables, ...plan } = plannerOf([100, 100], { wide: true, constraints }).plan(4);
+    const ofField = tables.filter(({ table }) => table.table === "f0");
+    expect(columnsOf({ ...plan, tables: ofField }).sort()).toEqual([
+      [false, 4, 1],
+      [true, 1, 4],
+    ]);
+    // Tables of keys share their rows with all tables of the feature.
+    expect(() => plannerOf([100, 100], { keys: true, constraints }).plan(4)).toThrow(/cannot be divided/);
   });
 
   it.each([

@@ -54,7 +54,10 @@ export function planRanks(model: CostModel, options: PlanningOptions = {}): Rank
   checkConstraints(model, options.constraints);
   const { tables, ranks } = model.demand;
   const groups = groupsOfTables(tables);
-  const forms = groups.map((group) => formsOf(model, { ...group[0], parts: partsOf(group) }, options));
+  const forms = groups.map((group) => {
+    const constraint = constraintOn(group, ranks, options.constraints);
+    return formsOf(model, { ...group[0], parts: partsOf(group) }, constraint, options.files);
+  });
   const problem: Problem = {
     ranks,
     base: loadOf(model.base()),
@@ -110,10 +113,29 @@ interface Form extends Place {
   readonly whole: boolean;
 }
 
-function formsOf(model: CostModel, demand: TableDemand, { constraints, files }: PlanningOptions): Form[] {
+/**
+ * What a config says of tables. Of several tables of a feature, as a model with a first-order part has them, those that are too
+ * narrow to be divided as it says are shared by rows.
+ */
+function constraintOn(
+  group: readonly TableDemand[],
+  ranks: number,
+  constraints: PlanningOptions["constraints"],
+): Constraint | undefined {
+  const constraint = constraints?.get(group[0].table);
+  if (constraint === undefined || !isDivision(constraint)) return constraint;
+  return divisionsOf(ranks, partsOf(group), constraint).length > 0 ? constraint : "rowWise";
+}
+
+function formsOf(
+  model: CostModel,
+  demand: TableDemand,
+  constraint: Constraint | undefined,
+  files: boolean | undefined,
+): Form[] {
   const { ranks } = model.demand;
   const tenths = Array.from({ length: files && !demand.store ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
-  return placementsOf(ranks, demand, constraints?.get(demand.table)).flatMap((form) =>
+  return placementsOf(ranks, demand, constraint).flatMap((form) =>
     (form.placement.copies ? [ALL_CACHED] : tenths).map((cached) => ({ ...form, cached })),
   );
 }
@@ -220,7 +242,7 @@ function checkConstraints(
   }
 }
 
-/** @throws ConfigError for rows that cannot be divided among the ranks as the constraint says */
+/** @throws ConfigError if no table of a feature can be divided among the ranks as the constraint says */
 function refuseDivision(
   tables: readonly TableDemand[],
   ranks: number,
@@ -228,17 +250,17 @@ function refuseDivision(
   where: string,
 ): void {
   if (!isDivision(constraint) || ranks === 1) return;
-  for (const { name, parts, dim } of tables) {
-    if (divisionsOf(ranks, parts, constraint).length > 0) continue;
-    const possible = divisionsOf(ranks, parts);
-    throw new ConfigError({
-      what: "the rows of a table cannot be divided among the ranks like this",
-      where,
-      got: `${JSON.stringify(constraint)} of ${name}, with ${dim} columns, and ${ranks} ranks`,
-      expected: possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows",
-      next: NEXT_DIVISION,
-    });
-  }
+  const groups = groupsOfTables(tables);
+  if (groups.some((group) => divisionsOf(ranks, partsOf(group), constraint).length > 0)) return;
+  const narrowest = groups.flat().reduce((a, b) => (b.parts < a.parts ? b : a));
+  const possible = divisionsOf(ranks, narrowest.parts);
+  throw new ConfigError({
+    what: "the rows of a table cannot be divided among the ranks like this",
+    where,
+    got: `${JSON.stringify(constraint)} of ${narrowest.name}, with ${narrowest.dim} columns, and ${ranks} ranks`,
+    expected: possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows",
+    next: NEXT_DIVISION,
+  });
 }
 
 const NEXT_DIVISION =
