@@ -350,5 +350,5 @@ const failedOn = (rank: number, { failed }: Failed) =>
     what: "a rank could not write its part of a checkpoint",
     where: `rank ${rank}`,
     got: failed,
-    next: "Free the disk, or repair it. The checkpoint before this one is complete.",
+    next: "Free the disk, or repair it; all ranks must see the run directory. The checkpoint before this one is complete.",
   });
