@@ -257,7 +257,7 @@ View Executor::bind(const Operand& operand) const {
 }
 
 void Executor::bind_instructions() {
-  Origins origins;
+  NamesByMemory names;
   for (const Instruction& source : program_.instructions) {
     BoundInstruction bound{&source, find_rule(source.opcode), &cpu_operation(source.opcode), {}};
     if (bound.rule->execution == Execution::kTable) {
@@ -265,7 +265,7 @@ void Executor::bind_instructions() {
       bound.changed = changed_[source.operands[0].buffer];
     }
     for (const Operand& operand : source.operands) bound.views.push_back(bind(operand));
-    bind_origins(bound, origins);
+    bind_origins(bound, names);
     updates_parameters_ |= writes_parameters(program_, source);
     instructions_.push_back(std::move(bound));
   }
@@ -286,13 +286,15 @@ void Executor::bind_lane() {
   std::vector<StageUses> uses;
   for (const Section& section : sections_) uses.emplace_back(program_, section.stages);
   on_lane_.assign(sections_.size(), 0);
+  const auto has_tiles = [](const Section& section) { return is_tiled(section.stages[0].kind); };
+  const auto last_tiles = std::find_if(sections_.rbegin(), sections_.rend(), has_tiles).base() - sections_.begin();
   bool overlaps = ahead_ != nullptr;
-  for (size_t i = 0; i < sections_.size(); ++i) {
+  for (size_t i = 0; i + 1 < size_t(last_tiles); ++i) {
     Section& section = sections_[i];
     if (section.exchange == nullptr || brings_rows(section)) continue;
     const auto waits = [&](size_t later) { return uses[i].conflicts(uses[later]); };
     size_t next = i + 1;
-    while (next < sections_.size() && !waits(next)) section.overlaps |= is_tiled(sections_[next++].stages[0].kind);
+    while (next < sections_.size() && !waits(next)) section.overlaps |= has_tiles(sections_[next++]);
     overlaps |= section.overlaps;
     for (; section.overlaps && next < sections_.size(); ++next) {
       if (waits(next)) sections_[next].waits_for = i;
@@ -303,25 +305,20 @@ void Executor::bind_lane() {
 
 // Only where the rows that samples name do not depend on what a step changes, or computes.
 void Executor::bind_ahead() {
+  const Section* last = nullptr;
   for (const Section& section : sections_) {
-    if (section.fetches) asks_after_ = &section;
+    if (section.fetches) last = &section;
   }
-  if (asks_after_ == nullptr) return;
+  if (last == nullptr) return;
   auto ahead = std::make_unique<AskAhead>(program_, routes_);
-  std::map<uint32_t, uint32_t> inputs;  // by buffer
   for (const BoundInstruction& i : instructions_) {
-    if (i.source->opcode == Opcode::kInput) inputs[i.source->operands[0].buffer] = uint32_t(i.attribute(0));
     if (i.source->opcode != Opcode::kUniqueRows) continue;
-    const size_t columns = i.views.size() / 2;
-    std::vector<uint32_t> of_columns;
-    for (size_t column = 0; column < columns; ++column) {
-      const auto found = inputs.find(i.source->operands[column].buffer);
-      if (found == inputs.end()) return void(asks_after_ = nullptr);
-      of_columns.push_back(found->second);
-    }
-    ahead->add(routes_[size_t(i.attribute(kRoute))], std::span(i.views).first(columns), of_columns);
+    const std::vector<uint32_t> inputs = inputs_of(*i.source);
+    if (inputs.empty()) return;
+    ahead->add(routes_[size_t(i.attribute(kRoute))], std::span(i.views).first(inputs.size()), inputs);
   }
   ahead_ = std::move(ahead);
+  asks_after_ = last;
 }
 
 // Whether an exchange uses the translators, which sections of tiles ask for failures.
@@ -331,21 +328,21 @@ bool Executor::brings_rows(const Section& exchange) const {
 }
 
 // The rows that a table operation reads are those that a translation has just written to the same memory.
-void Executor::bind_origins(BoundInstruction& bound, Origins& origins) {
+void Executor::bind_origins(BoundInstruction& bound, NamesByMemory& names) {
   if (bound.source->opcode == Opcode::kInput) {
-    origins.inputs[bound.views[0].base] = uint32_t(bound.attribute(0));
-    origins.names.erase(bound.views[0].base);
+    input_of_[bound.source->operands[0].buffer] = uint32_t(bound.attribute(0));
+    names.erase(bound.views[0].base);
   }
   if (bound.source->opcode == Opcode::kTranslate) {
-    bind_inputs(bound, origins);
-    const RowNames* names = translators_[size_t(bound.attribute(0))].names();
-    for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) origins.names[bound.views[i].base] = names;
+    Translator& translator = translators_[size_t(bound.attribute(0))];
+    translator.bind(*bound.source, inputs_of(*bound.source), step_.ranks);
+    for (size_t i = bound.views.size() / 2; i < bound.views.size(); ++i) names[bound.views[i].base] = translator.names();
   }
   if (bound.rule->execution != Execution::kTable) return;
   const uint64_t dim = bound.source->operands[0].dims[1];
   bound.columns = bound.gradients = {0, dim, dim};
-  const auto found = origins.names.find(bound.views[bound.table.first_pair].base);
-  if (found != origins.names.end()) bound.names = found->second;
+  const auto found = names.find(bound.views[bound.table.first_pair].base);
+  if (found != names.end()) bound.names = found->second;
   if (RowRoute* const route = route_of_[bound.source->operands[0].buffer]) bind_sums(bound, *route);
   if (bound.names == nullptr || bound.names->shard != nullptr || !bound.table.every_row) return;
   throw Error({"every row of a table that is dynamic or has a store cannot be updated", "compile", "everyRow 1",
@@ -383,14 +380,14 @@ void Executor::bind_readers(BoundInstruction& lookup) {
   }
 }
 
-void Executor::bind_inputs(const BoundInstruction& translate, const Origins& origins) {
+std::vector<uint32_t> Executor::inputs_of(const Instruction& reader) const {
   std::vector<uint32_t> inputs;
-  for (size_t i = 0; i < translate.views.size() / 2; ++i) {
-    const auto found = origins.inputs.find(translate.views[i].base);
-    if (found != origins.inputs.end()) inputs.push_back(found->second);
+  for (size_t i = 0; i < reader.operands.size() / 2; ++i) {
+    const auto found = input_of_.find(reader.operands[i].buffer);
+    if (found == input_of_.end()) return {};
+    inputs.push_back(found->second);
   }
-  if (inputs.size() < translate.views.size() / 2) inputs.clear();  // computed, so not known before its step
-  translators_[size_t(translate.attribute(0))].bind(*translate.source, std::move(inputs), step_.ranks);
+  return inputs;
 }
 
 // Enough for any one instruction.

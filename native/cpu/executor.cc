@@ -105,8 +105,8 @@ void Executor::run_step(const Request& request, uint64_t index) {
   failure_ = nullptr;
   if (ranks_ != nullptr) ranks_->set_step(step_.step);
   // On all ranks, also on those that fail before they read the lists: the sizes of messages follow from these.
-  for (RowRoute& route : routes_) {
-    if (step_.asked_ahead) route.advance();
+  if (step_.asked_ahead) {
+    for (RowRoute& route : routes_) route.advance();
   }
   loader_.begin_step(step_);
   count_entries();

@@ -58,15 +58,13 @@ class Executor : public Executable {
   void bind_parameters(const std::vector<ParameterMemory>& parameters);
   void allocate();
   void bind_instructions();
-  // Where ids and rows come from, by their memory, while instructions are bound.
-  struct Origins {
-    std::map<const float*, uint32_t> inputs;
-    std::map<const float*, const RowNames*> names;
-  };
-  void bind_origins(BoundInstruction& bound, Origins& origins);
+  // Those of the rows that a translation has just written, by their memory, while instructions are bound.
+  using NamesByMemory = std::map<const float*, const RowNames*>;
+  void bind_origins(BoundInstruction& bound, NamesByMemory& names);
   void bind_sums(BoundInstruction& bound, RowRoute& route);
   void bind_readers(BoundInstruction& lookup);
-  void bind_inputs(const BoundInstruction& translate, const Origins& origins);
+  // The inputs that load the first half of the operands; none if one of these is computed, so not known before its step.
+  std::vector<uint32_t> inputs_of(const Instruction& reader) const;
   void bind_lane();
   void bind_ahead();
   bool brings_rows(const Section& exchange) const;
@@ -125,6 +123,7 @@ class Executor : public Executable {
   std::shared_ptr<Communicator> ranks_;  // null: alone
   std::deque<RowRoute> routes_;
   std::vector<RowRoute*> route_of_;      // by buffer: parameters of shards, and what their owners get; or null
+  std::map<uint32_t, uint32_t> input_of_;  // by buffer: the input that loads it
   std::exception_ptr failure_;           // of this rank, which the others do not know of yet
   FoldTree tree_;  // which copy of the partial results holds which groups
   GuidedNodes tile_jobs_, group_jobs_;
@@ -138,7 +137,6 @@ class Executor : public Executable {
   std::vector<BoundInstruction> instructions_;
   std::vector<View> outputs_;
   std::vector<Section> sections_;
-  std::unique_ptr<ExchangeLane> lane_;  // if some overlap
   std::vector<uint64_t> on_lane_;       // by section: the stages of the lane with its own, in this step
   std::unique_ptr<AskAhead> ahead_;     // if ids follow from the data alone
   const Section* asks_after_ = nullptr;  // then: the last section that fetches rows
@@ -146,6 +144,8 @@ class Executor : public Executable {
   StepContext step_{};
   bool updates_parameters_ = false, packs_stale_ = true, profiling_ = false;
   uint64_t packing_ns_ = 0;
+  // If some exchanges overlap. The last member: its thread uses the others.
+  std::unique_ptr<ExchangeLane> lane_;
 };
 
 }  // namespace pairloom

@@ -42,7 +42,8 @@ bool StageUses::conflicts(const StageUses& other) const {
     });
   };
   const bool share_route = std::any_of(routes_.begin(), routes_.end(), [&](uint32_t r) { return other.routes_.contains(r); });
-  return share_route || meet(written_, other.written_) || meet(written_, other.read_) || meet(read_, other.written_);
+  // What is most likely comes first: later stages read what this one writes.
+  return share_route || meet(written_, other.read_) || meet(read_, other.written_) || meet(written_, other.written_);
 }
 
 }  // namespace pairloom

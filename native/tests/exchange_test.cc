@@ -319,6 +319,39 @@ TEST(ranks_compute_while_they_exchange) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST(a_step_goes_on_after_one_that_was_refused) {
+  uint32_t asked = kRows;  // this rank has no such row
+  std::shared_ptr<Communicator> ranks;
+  ranks = std::make_shared<Forged>([&](uint32_t, char* bytes, uint64_t size) {
+    const std::string call = ranks->activity().name;
+    const uint32_t counts[] = {1, 1};
+    if (call == "counts") std::memcpy(bytes, counts, sizeof counts);
+    if (call == "ids" && size >= sizeof asked) std::memcpy(bytes, &asked, sizeof asked);
+  });
+  std::vector<float> table(size_t{kRows} * kWidth, 1.0f);
+  std::vector<ParameterMemory> memory{std::span<float>(table)};
+  Executor executor(decode(SharedLookup().bytes()), memory, 1, {}, ranks);
+  std::vector<int32_t> ids(kBatch, 7);
+  std::vector<float> out(size_t{kBatch} * kWidth);
+  const float rate = 0.5f;
+  const auto run = [&]() -> std::string {
+    Request request{};
+    request.columns = {{DType::kId, ids.data(), ids.size(), 0, 1, nullptr, 0}};
+    request.rows = request.count = request.batch = kBatch;
+    request.scalars = std::span<const float>(&rate, 1);
+    request.outputs = {std::span<float>(out)};
+    try {
+      executor.run(std::move(request));
+    } catch (const Error& error) {
+      return error.report().what;
+    }
+    return "nothing";
+  };
+  CHECK_EQ(run(), "a rank asked for rows that this rank does not have");
+  asked = 3;
+  CHECK_EQ(run(), "nothing");
+}
+
 TEST(what_other_ranks_ask_for_is_checked) {
   CHECK_EQ(run_with(1, 1, 3).error, "nothing");
   for (const auto& [rows, sums, id] :

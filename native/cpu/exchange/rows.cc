@@ -25,6 +25,7 @@ class AskRows : public Exchanger {
   void begin(const StepContext& step) override {
     step_ = &step;
     list_ = when_ == kAhead ? &route_.next() : &route_.now();
+    for (RowList::Asked& asked : list_->asked()) asked.refused = false;
   }
 
   uint64_t sends(uint32_t round, uint32_t to) const override {
@@ -49,7 +50,6 @@ class AskRows : public Exchanger {
     const RowList::Range range = list_->asked_of(step_->rank);
     own.count = range.size();
     own.rows.resize(range.size());
-    own.refused = false;
     const uint64_t first = route_.places_of_table().begin(step_->rank);
     for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = row_at(list_->unique()[range.begin + i].place - first, own);
   }
@@ -101,7 +101,6 @@ class AskRows : public Exchanger {
   void unpack_ids(uint32_t from, const char* bytes) {
     RowList::Asked& asked = list_->asked()[from];
     const bool tells = asked.count > 0 && route_.tells_nodes(*step_, from);
-    asked.refused = false;
     asked.rows.resize(asked.count);
     asked.nodes.assign(asked.count, 1);
     if (tells) std::memcpy(asked.nodes.data(), bytes + asked.count * route_.id_bytes(), asked.count * sizeof(uint32_t));
