@@ -13,8 +13,10 @@ export interface StepTimes {
   readonly bytes: number;
 }
 
-/** A rank of `network.ts`: `network-rank.ts WORKLOAD BATCH ROUNDS`. */
+/** Of a call. */
 const STEPS = 8;
+
+// A rank of `network.ts`: `network-rank.ts WORKLOAD BATCH ROUNDS`.
 const [name, batch, rounds] = process.argv.slice(2);
 restrainUcx();
 const addon = nativeCore();
@@ -26,16 +28,19 @@ const runnerOf = (overlaps: boolean): Runner => {
 };
 const runners = [runnerOf(false), runnerOf(true)];
 for (const runner of runners) await runner.stepSeconds(STEPS);
+const total = () => ({
+  bytes: world.traffic().reduce((sum, { bytes }) => sum + bytes, 0),
+  steps: runners.reduce((sum, { step }) => sum + step, 0),
+});
 const times: [number[], number[]] = [[], []];
-const before = world.traffic();
+const before = total();
 for (let round = 0; round < Number(rounds); round++)
   for (const [i, runner] of runners.entries()) times[i].push(1000 * (await runner.stepSeconds(STEPS)));
-const sent = (traffic: typeof before) => traffic.reduce((sum, { bytes }) => sum + bytes, 0);
-const steps = runners.reduce((sum, { step }) => sum + step, 0) * (Number(rounds) / (Number(rounds) + 1));
+const after = total();
 const result: StepTimes = {
   alternating: times[0],
   overlapping: times[1],
-  bytes: Math.round((sent(world.traffic()) - sent(before)) / steps),
+  bytes: Math.round((after.bytes - before.bytes) / (after.steps - before.steps)),
 };
 if (world.rank === 0) console.log(JSON.stringify(result));
 await world.finish();

@@ -1,7 +1,8 @@
 import { executionOf } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
-import { entriesOf, innerDims, isBag, isId, isRow, type Tensor, width } from "../graph/tensor.js";
+import { entriesOf, isRow, type Tensor, width } from "../graph/tensor.js";
 import { EXCHANGES } from "../ops/exchange/index.js";
+import { costOf } from "./node-cost.js";
 
 /** Each divides a phase of tiles, and costs some memory traffic, as the second part reads what the first has made. */
 const MOST_CUTS = 6;
@@ -18,8 +19,8 @@ const SENT_ROWS = 0.5;
 /**
  * Divides the equations of a phase of tiles into segments that ranks compute one after the other. While they compute one,
  * they exchange what the ones before it have made: the rows of tables while they compute what does not need them, and
- * then the gradients of weights and rows, in the order in which these are complete. Cuts are where a step ends soonest if
- * exchanging takes as long as computing, where overlap matters most.
+ * then the gradients of weights and rows, in the order in which these are complete. Cuts are where a step ends soonest, on
+ * average over exchanges that take a part, or all, of the time of computing.
  * @param inOrder the equations, each after those that it reads from
  * @param rows of a rank
  * @returns the segment of each equation; none if there is nothing to gain
@@ -121,17 +122,9 @@ function sentAfter(nodes: readonly Node[], inOrder: readonly Node[], rows: numbe
   return sent;
 }
 
-function timeOf({ op, attrs, inputs, outputs }: Node, rows: number): number {
-  const shapes = [...inputs, ...outputs].map((tensor) => shapeOf(tensor, rows));
-  const attributes = op.encode?.({ op, attrs, inputs, outputs }) ?? [];
-  const { flops, elements } = op.cost({ shapes, attributes });
+function timeOf(node: Node, rows: number): number {
+  const { flops, elements } = costOf(node, rows);
   return flops + FLOPS_PER_ELEMENT.cached * elements.reduce((sum, count) => sum + count, 0);
-}
-
-/** Of an operand, with one id per bag and one entry per row. */
-function shapeOf(tensor: Tensor, rows: number): number[] {
-  if (isId(tensor.dtype) || isBag(tensor.dtype)) return [rows];
-  return isRow(tensor) ? [rows, ...innerDims(tensor)] : [...innerDims(tensor)];
 }
 
 /** Adds the cut that saves most, as long as it is worth it. */

@@ -1,7 +1,8 @@
 import type { Node } from "../graph/op.js";
 import { PRECISIONS } from "../graph/precision.js";
-import { innerDims, isBag, isId, isRow, type Tensor } from "../graph/tensor.js";
+import { type Tensor, width } from "../graph/tensor.js";
 import type { Plan } from "../passes/memory-plan.js";
+import { costOf } from "../passes/node-cost.js";
 import type { Step } from "../passes/schedule.js";
 
 /** What a rank computes in a step, without rows of tables: as its operations declare it. */
@@ -14,6 +15,9 @@ export interface Work {
   /** Bytes of what stays with a tile. */
   readonly cacheBytes: number;
 }
+
+/** Bytes of a partial result's numbers. */
+const FP32 = 4;
 
 const NONE: Work = { flops: 0, bf16Flops: 0, memoryBytes: 0, cacheBytes: 0 };
 
@@ -37,11 +41,9 @@ const isDense = ({ node }: Step): boolean =>
   node.op.execution !== "table" && node.op.execution !== "exchange";
 
 function workOfStep(plan: Plan, { kind, node }: Step, rows: number): Work {
-  const { op } = node;
-  const tensors = kind === "combine" ? [...node.outputs, ...node.outputs] : [...node.inputs, ...node.outputs];
-  const shapes = tensors.map((tensor) => shapeOf(tensor, rows));
-  if (kind === "combine") return { ...NONE, cacheBytes: sum(shapes.map((shape) => 4 * product(shape))) };
-  const { flops, elements } = op.cost({ shapes, attributes: op.encode?.(node) ?? [] });
+  if (kind === "combine") return { ...NONE, cacheBytes: 2 * FP32 * sum(node.outputs.map(width)) };
+  const tensors = [...node.inputs, ...node.outputs];
+  const { flops, elements } = costOf(node, rows);
   const bytes = elements.map(
     (count, i) => [count * bytesOf(tensors[i]), isInMemory(plan, tensors[i])] as const,
   );
@@ -58,12 +60,6 @@ function isBf16({ op, attrs }: Node): boolean {
   return op.hasPrecision === true && (attrs.precision ?? PRECISIONS[0]) === "bf16";
 }
 
-/** A bag counts as one id, and a sequence as one entry. */
-function shapeOf(tensor: Tensor, rows: number): number[] {
-  if (isId(tensor.dtype) || isBag(tensor.dtype)) return [rows];
-  return isRow(tensor) ? [rows, ...innerDims(tensor)] : (tensor.shape as number[]);
-}
-
 function isInMemory(plan: Plan, tensor: Tensor): boolean {
   const { space } = (plan.partials.get(tensor) ?? plan.views.get(tensor)!).buffer;
   return space === "parameter" || space === "batch";
@@ -73,5 +69,4 @@ function bytesOf({ dtype }: Tensor): number {
   return dtype === "fp16" || dtype === "bf16" ? 2 : dtype === "id64" || dtype === "ids64" ? 8 : 4;
 }
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
