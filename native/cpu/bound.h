@@ -44,6 +44,14 @@ struct View {
 // The bags of all rows, for a view whose memory is at `base`.
 inline const Bag* bags_of(const View& view) { return reinterpret_cast<const Bag*>(view.base); }
 
+// Of the rows [begin, end) of the batch.
+inline size_t count_ids(const View& ids, uint32_t begin, uint32_t end) {
+  if (!is_bag(ids.dtype)) return end - begin;
+  size_t count = 0;
+  for (uint32_t row = begin; row < end; ++row) count += bags_of(ids)[row].count;
+  return count;
+}
+
 struct CpuOperation;
 class RowRoute;
 class WholeRows;

@@ -36,12 +36,6 @@ Bag bag_of_rows(const Bag& ids, const uint64_t* rows, std::vector<Id>& storage) 
   return {storage.data() + first, ids.weights, ids.count, 0};
 }
 
-size_t count_ids(const View& bags, uint32_t begin, uint32_t end) {
-  size_t count = 0;
-  for (uint32_t row = begin; row < end; ++row) count += bags_of(bags)[row].count;
-  return count;
-}
-
 }  // namespace
 
 Translator::Translator(std::shared_ptr<Translation> translation, const TranslationSlot& slot)

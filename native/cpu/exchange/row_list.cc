@@ -13,58 +13,63 @@ void hold(std::vector<T>& items, size_t count) {
   if (items.size() < count) items.resize(count);
 }
 
-}  // namespace
-
-void RowList::list(std::span<const View> ids, const StepContext& step) {
-  collect(ids, step);
-  if (table_.count() <= kNarrowRows) list_unique<uint64_t>();
-  else list_unique<WideKey>();
-  find_nodes(step.nodes_of(step.rank));
-  find_owners();
-}
-
-// In the order of groups, pairs, samples, positions in bags.
-void RowList::collect(std::span<const View> ids, const StepContext& step) {
-  occurrences_.clear();
-  places_.clear();
-  for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
-    const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
-    for (uint32_t column = 0; column < columns_; ++column) {
-      if (is_wide(ids[column].dtype)) collect_samples<int64_t>(ids[column], column, begin, end, group);
-      else collect_samples<int32_t>(ids[column], column, begin, end, group);
-    }
-  }
-}
-
-template <class Id>
-void RowList::collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group) {
-  const auto add = [&](Id id, uint32_t sample, uint32_t at) {
-    occurrences_.push_back({column, sample, at, group});
-    places_.push_back(table_.of(uint64_t(id)));
-  };
+// Calls visit(id, row of the batch, position in its bag).
+template <class Id, class Visit>
+void each_id_of(const View& ids, uint32_t begin, uint32_t end, const Visit& visit) {
   for (uint32_t b = begin; b < end; ++b) {
     if (!is_bag(ids.dtype)) {
-      add(reinterpret_cast<const Id*>(ids.base)[b], b, 0);
+      visit(uint64_t(reinterpret_cast<const Id*>(ids.base)[b]), b, 0);
       continue;
     }
     const Bag& bag = bags_of(ids)[b];
-    for (uint32_t i = 0; i < bag.count; ++i) add(bag.ids<Id>()[i], b, i);
+    for (uint32_t i = 0; i < bag.count; ++i) visit(uint64_t(bag.ids<Id>()[i]), b, i);
   }
 }
 
+template <class Visit>
+void each_id(const View& ids, uint32_t begin, uint32_t end, const Visit& visit) {
+  if (is_wide(ids.dtype)) each_id_of<int64_t>(ids, begin, end, visit);
+  else each_id_of<int32_t>(ids, begin, end, visit);
+}
+
+}  // namespace
+
+void RowList::list(std::span<const View> ids, const StepContext& step) {
+  if (table_.count() <= kNarrowRows) list_by(narrow_, ids, step);
+  else list_by(wide_, ids, step);
+  find_nodes(step.nodes_of(step.rank));
+  find_owners(step.nodes_of(step.rank));
+}
+
 template <class Key>
-void RowList::list_unique() {
-  const size_t count = places_.size();
-  auto& [keys, spare] = [this]() -> SortKeys<Key>& {
-    if constexpr (std::is_same_v<Key, WideKey>) return wide_;
-    else return narrow_;
-  }();
-  hold(keys, count);
-  hold(spare, count);
-  for (size_t i = 0; i < count; ++i) set_key(keys[i], places_[i], uint32_t(i));
-  const Key* sorted = sort_by_row(keys.data(), spare.data(), count, table_.count());
-  hold(sorted_, count);
+void RowList::list_by(SortKeys<Key>& memory, std::span<const View> ids, const StepContext& step) {
+  const size_t count = collect(memory, ids, step);
+  list_unique(sort_by_row(memory.keys.data(), memory.spare.data(), count, table_.count()), count);
+}
+
+// The keys of all occurrences, in the order of `found_`.
+template <class Key>
+size_t RowList::collect(SortKeys<Key>& memory, std::span<const View> ids, const StepContext& step) {
+  size_t most = 0, count = 0;
+  for (uint32_t column = 0; column < columns_; ++column) most += count_ids(ids[column], step.own_begin(), step.own_end());
+  hold(memory.keys, most);
+  hold(memory.spare, most);
+  hold(found_, most);
+  for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
+    for (uint32_t column = 0; column < columns_; ++column) {
+      each_id(ids[column], step.first_row(group), step.first_row(group + 1), [&](uint64_t id, uint32_t sample, uint32_t at) {
+        set_key(memory.keys[count], table_.of(id), uint32_t(count));
+        found_[count++] = {column, sample, at, group};
+      });
+    }
+  }
+  return count;
+}
+
+template <class Key>
+void RowList::list_unique(const Key* sorted, size_t count) {
   hold(local_, count);
+  hold(by_place_, count);
   unique_.clear();
   begin_.clear();
   for (size_t i = 0; i < count; ++i) {
@@ -72,36 +77,38 @@ void RowList::list_unique() {
       unique_.push_back({row_of(sorted[i]), 0});
       begin_.push_back(uint32_t(i));
     }
-    sorted_[i] = order_of(sorted[i]);
-    local_[sorted_[i]] = int32_t(unique_.size() - 1);
+    by_place_[i] = found_[order_of(sorted[i])];
+    local_[order_of(sorted[i])] = int32_t(unique_.size() - 1);
   }
   begin_.push_back(uint32_t(count));
 }
 
 // The indices of a bag follow one another, as its ids did.
 void RowList::write_indices(std::span<const View> ids, std::span<const View> indices, const StepContext& step) {
-  for (uint32_t column = 0; column < columns_; ++column) {
-    const View& out = indices[column];
-    for (uint32_t b = step.own_begin(); is_bag(out.dtype) && b < step.own_end(); ++b) {
-      reinterpret_cast<Bag*>(out.base)[b] = bags_of(ids[column])[b];
+  const int32_t* next = local_.data();
+  for (uint32_t group = step.own_groups().begin; group < step.own_groups().end; ++group) {
+    const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
+    for (uint32_t column = 0; column < columns_; ++column) {
+      const View& out = indices[column];
+      if (!is_bag(out.dtype)) std::copy_n(next, end - begin, reinterpret_cast<int32_t*>(out.base) + begin);
+      const int32_t* of_bag = next;
+      for (uint32_t b = begin; is_bag(out.dtype) && b < end; ++b) {
+        const Bag& bag = bags_of(ids[column])[b];
+        reinterpret_cast<Bag*>(out.base)[b] = {of_bag, bag.weights, bag.count, 0};
+        of_bag += bag.count;
+      }
+      next += count_ids(out, begin, end);
     }
-  }
-  for (size_t i = 0; i < occurrences_.size(); ++i) {
-    const Occurrence& occurrence = occurrences_[i];
-    const View& out = indices[occurrence.column];
-    if (!is_bag(out.dtype)) reinterpret_cast<int32_t*>(out.base)[occurrence.sample] = local_[i];
-    else if (occurrence.at == 0) reinterpret_cast<Bag*>(out.base)[occurrence.sample].data = &local_[i];
   }
 }
 
 void RowList::find_nodes(const std::vector<FoldNode>& nodes) {
-  if (nodes.size() == 1 && returned_ == columns_) {
+  if (is_in_every_node(nodes)) {
     for (Unique& unique : unique_) unique.nodes = 1;
     return;
   }
-  for (size_t u = 0; u < unique_.size(); ++u) {
-    for (uint32_t i = begin_[u]; i < begin_[u + 1]; ++i) {
-      const Occurrence& occurrence = occurrences_[sorted_[i]];
+  for (uint32_t u = 0; u < unique_.size(); ++u) {
+    for (const Occurrence& occurrence : occurrences(u)) {
       if (!has_gradient(occurrence)) continue;
       uint32_t node = 0;
       while (occurrence.group >> nodes[node].level != nodes[node].index) ++node;
@@ -110,7 +117,7 @@ void RowList::find_nodes(const std::vector<FoldNode>& nodes) {
   }
 }
 
-void RowList::find_owners() {
+void RowList::find_owners(const std::vector<FoldNode>& nodes) {
   const auto first_from = [&](uint64_t place) {
     const auto before = [](const Unique& unique, uint64_t of) { return unique.place < of; };
     return uint32_t(std::lower_bound(unique_.begin(), unique_.end(), place, before) - unique_.begin());
@@ -119,8 +126,9 @@ void RowList::find_owners() {
     owned_[owner] = {first_from(table_.begin(owner)), first_from(table_.end(owner))};
   }
   for (uint32_t owner = 0; owner < owned_.size(); ++owner) {
-    sums_for_[owner] = 0;
-    for (uint32_t u = asked_of(owner).begin; u < asked_of(owner).end; ++u) {
+    const Range asked = asked_of(owner);
+    sums_for_[owner] = is_in_every_node(nodes) ? asked.size() : 0;
+    for (uint32_t u = asked.begin; !is_in_every_node(nodes) && u < asked.end; ++u) {
       sums_for_[owner] += uint32_t(std::popcount(unique_[u].nodes));
     }
   }

@@ -33,16 +33,14 @@ class RowList {
   Range asked_of(uint32_t owner) const { return owned_[owner]; }
   uint32_t sums_for(uint32_t owner) const { return sums_for_[owner]; }
 
-  // Where samples name rows, in the order in which the format sums gradients.
+  // Where samples name a row.
   struct Occurrence {
     uint32_t column, sample, at, group;  // `at`: position in the bag
   };
-  const std::vector<Occurrence>& occurrences() const { return occurrences_; }
   bool has_gradient(const Occurrence& occurrence) const { return occurrence.column < returned_; }
-  uint32_t unique_of(size_t occurrence) const { return uint32_t(local_[occurrence]); }
-  // Those of a row.
-  std::span<const uint32_t> of_unique(uint32_t unique) const {
-    return std::span(sorted_).subspan(begin_[unique], begin_[unique + 1] - begin_[unique]);
+  // Of a row, in the order in which the format sums gradients.
+  std::span<const Occurrence> occurrences(uint32_t unique) const {
+    return std::span(by_place_).subspan(begin_[unique], begin_[unique + 1] - begin_[unique]);
   }
 
   // As the owner: what a rank asks for.
@@ -57,20 +55,21 @@ class RowList {
 
  private:
   template <class Key>
-  void list_unique();
-  void collect(std::span<const View> ids, const StepContext& step);
-  template <class Id>
-  void collect_samples(const View& ids, uint32_t column, uint32_t begin, uint32_t end, uint32_t group);
+  void list_by(SortKeys<Key>& memory, std::span<const View> ids, const StepContext& step);
+  template <class Key>
+  size_t collect(SortKeys<Key>& memory, std::span<const View> ids, const StepContext& step);
+  template <class Key>
+  void list_unique(const Key* sorted, size_t count);
+  bool is_in_every_node(const std::vector<FoldNode>& nodes) const { return nodes.size() == 1 && returned_ == columns_; }
   void find_nodes(const std::vector<FoldNode>& nodes);
-  void find_owners();
+  void find_owners(const std::vector<FoldNode>& nodes);
 
   const TablePlaces& table_;
   const uint32_t columns_, returned_;
-  std::vector<Occurrence> occurrences_;
-  std::vector<uint64_t> places_;   // of the occurrences
-  std::vector<int32_t> local_;     // their indices in the list of unique rows
-  std::vector<uint32_t> sorted_;   // the occurrences, by place
-  std::vector<uint32_t> begin_;    // by unique row: its first occurrence in `sorted_`
+  std::vector<Occurrence> found_;     // in the order of groups, columns, samples, positions in bags
+  std::vector<int32_t> local_;        // likewise: their indices in the list of unique rows
+  std::vector<Occurrence> by_place_;  // the same: what is read later is read in this order
+  std::vector<uint32_t> begin_;       // by unique row: its first one in `by_place_`
   std::vector<Unique> unique_;
   std::vector<Range> owned_;  // by owner
   std::vector<uint32_t> sums_for_;

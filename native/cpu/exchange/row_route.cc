@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/exchange/copy_row.h"
 #include "cpu/tables/each_row.h"
 #include "cpu/tables/tree_order.h"
 #include "cpu/translator.h"
@@ -87,19 +88,18 @@ void RowRoute::sum(const BoundInstruction& return_rows, const StepContext& step,
                    const ColumnRange& columns, std::vector<TreeTerm>& terms, float* to) const {
   terms.clear();
   TreeOrder order;
-  for (const uint32_t i : now().of_unique(unique)) {
-    const RowList::Occurrence& occurrence = now().occurrences()[i];
+  for (const RowList::Occurrence& occurrence : now().occurrences(unique)) {
     if (!now().has_gradient(occurrence) || occurrence.group >> node.level != node.index) continue;
     const auto [grad, scale] = gradient_of(return_rows, step, occurrence);
     terms.push_back({grad + columns.begin, scale, order.folds_before(occurrence.group)});
   }
-  if (terms.size() == 1 && terms[0].scale == 1.0f) std::memcpy(to, terms[0].x, columns.size() * sizeof(float));
+  if (terms.size() == 1 && terms[0].scale == 1.0f) copy_row(to, terms[0].x, columns.size() * sizeof(float));
   else step.kernels->sum_along_tree(terms.data(), terms.size(), to, columns.size());
 }
 
 void RowRoute::prefetch_sum(const BoundInstruction& return_rows, const StepContext& step, uint32_t unique) const {
   if (unique >= now().unique().size()) return;
-  const RowList::Occurrence& first = now().occurrences()[now().of_unique(unique)[0]];
+  const RowList::Occurrence& first = now().occurrences(unique)[0];
   if (now().has_gradient(first)) prefetch_floats(gradient_of(return_rows, step, first).data, return_rows.views.back().size);
 }
 
@@ -107,12 +107,12 @@ void RowRoute::add_own(const BoundInstruction& return_rows, const StepContext& s
   const RowList::Range own = now().asked_of(shard_.rank);
   const std::vector<uint64_t>& rows = now().asked()[shard_.rank].rows;
   const uint64_t first = sums_of(shard_.rank, return_rows.views.back().size).begin;
-  const std::vector<RowList::Occurrence>& occurrences = now().occurrences();
-  for (size_t i = 0; i < occurrences.size(); ++i) {
-    const uint32_t unique = now().unique_of(i);
-    if (unique < own.begin || unique >= own.end || !now().has_gradient(occurrences[i])) continue;
-    const auto [grad, scale] = gradient_of(return_rows, step, occurrences[i]);
-    to.push_back({rows[unique - own.begin], occurrences[i].group, grad + first, scale});
+  for (uint32_t unique = own.begin; unique < own.end; ++unique) {
+    for (const RowList::Occurrence& occurrence : now().occurrences(unique)) {
+      if (!now().has_gradient(occurrence)) continue;
+      const auto [grad, scale] = gradient_of(return_rows, step, occurrence);
+      to.push_back({rows[unique - own.begin], occurrence.group, grad + first, scale});
+    }
   }
 }
 

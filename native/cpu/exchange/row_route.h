@@ -73,10 +73,15 @@ class RowRoute {
   void list_updated(std::vector<uint64_t>& rows) const;
   // The bytes of a place in messages, little-endian: the lower half, if that is enough.
   size_t id_bytes() const { return id_bytes_; }
-  void write_place(uint64_t place, char* to) const { std::memcpy(to, &place, id_bytes_); }
+  void write_place(uint64_t place, char* to) const {
+    if (id_bytes_ == sizeof(uint64_t)) return void(std::memcpy(to, &place, sizeof place));
+    const uint32_t narrow = uint32_t(place);
+    std::memcpy(to, &narrow, sizeof narrow);
+  }
   uint64_t read_place(const char* from) const {
     uint64_t place = 0;
-    std::memcpy(&place, from, id_bytes_);
+    if (id_bytes_ == sizeof(uint64_t)) std::memcpy(&place, from, sizeof place);
+    else std::memcpy(&place, from, sizeof(uint32_t));
     return place;
   }
   ReceivedSums& received() { return received_; }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "cpu/exchange/copy_row.h"
 #include "cpu/exchange/exchangers.h"
 #include "cpu/exchange/row_route.h"
 #include "cpu/tables/each_row.h"
@@ -51,7 +52,8 @@ class AskRows : public Exchanger {
     own.count = range.size();
     own.rows.resize(range.size());
     const uint64_t first = route_.places_of_table().begin(step_->rank);
-    for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = row_at(list_->unique()[range.begin + i].place - first, own);
+    for (uint32_t i = 0; i < range.size(); ++i) own.rows[i] = list_->unique()[range.begin + i].place - first;
+    find_own(own);
   }
 
   void check() const override {
@@ -83,11 +85,8 @@ class AskRows : public Exchanger {
     }
   }
 
-  // The row of the shard at a place, counted from its first.
-  uint64_t row_at(uint64_t place, RowList::Asked& asked) const {
-    const std::optional<uint64_t> row = route_.places_of_table().own_row(place);
-    if (!row) asked.refused = true;
-    return row.value_or(0);
+  void find_own(RowList::Asked& asked) const {
+    if (!route_.places_of_table().find_own(asked.rows)) asked.refused = true;
   }
 
   void unpack_counts(uint32_t from, const char* bytes) {
@@ -104,14 +103,15 @@ class AskRows : public Exchanger {
     asked.rows.resize(asked.count);
     asked.nodes.assign(asked.count, 1);
     if (tells) std::memcpy(asked.nodes.data(), bytes + asked.count * route_.id_bytes(), asked.count * sizeof(uint32_t));
-    uint64_t sums = 0;
+    for (uint32_t i = 0; i < asked.count; ++i) asked.rows[i] = route_.read_place(bytes + i * route_.id_bytes());
+    find_own(asked);
+    uint64_t sums = route_.returns() && !tells ? asked.count : 0;
     bool fits = true;
-    for (uint32_t i = 0; i < asked.count; ++i) {
-      asked.rows[i] = row_at(route_.read_place(bytes + i * route_.id_bytes()), asked);
+    for (uint32_t i = 0; tells && i < asked.count; ++i) {
       if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) fits = false;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }
-    if (fits && asked.sums == (route_.returns() ? sums : 0)) return;
+    if (fits && asked.sums == sums) return;
     asked.refused = true;
     asked.nodes.assign(asked.count, 0);  // sums are collected before all ranks know of this: there are none
   }
@@ -185,7 +185,7 @@ class FetchRows : public Exchanger {
     for (size_t i = 0; i < asked.count; ++i, to += stride) {
       if (i + kRowsAhead < asked.count) __builtin_prefetch(table + asked.rows[i + kRowsAhead] * bytes);
       if (asked.refused) std::memset(to, 0, bytes);
-      else std::memcpy(to, table + asked.rows[i] * bytes, bytes);
+      else copy_row(to, table + asked.rows[i] * bytes, bytes);
     }
   }
 
@@ -194,7 +194,7 @@ class FetchRows : public Exchanger {
     if (count == 0) return;
     char* const to = first_part(from);
     if (part == row_bytes_) return void(std::memcpy(to, bytes, count * part));
-    for (size_t i = 0; i < count; ++i) std::memcpy(to + i * row_bytes_, bytes + i * part, part);
+    for (size_t i = 0; i < count; ++i) copy_row(to + i * row_bytes_, bytes + i * part, part);
   }
 
   RowRoute& route_;

@@ -27,12 +27,9 @@ inline bool owns(const FixedJob& job, uint64_t row) {
 }
 
 inline size_t count_terms(const BoundInstruction& instruction, const TableLayout& layout, const StepContext& step) {
-  const uint32_t begin = step.own_begin(), end = step.own_end();
   size_t count = 0;
   for (size_t pair = 0; pair < layout.pairs; ++pair) {
-    const View& ids = instruction.views[layout.first_pair + 2 * pair];
-    if (!is_bag(ids.dtype)) count += end - begin;
-    for (uint32_t b = begin; is_bag(ids.dtype) && b < end; ++b) count += bags_of(ids)[b].count;
+    count += count_ids(instruction.views[layout.first_pair + 2 * pair], step.own_begin(), step.own_end());
   }
   return count;
 }
