@@ -278,29 +278,31 @@ void Executor::bind_instructions() {
   bind_lane();
 }
 
-// An exchange overlaps if a section of tiles that does not need it follows. Other exchanges wait for those that do:
-// collective calls are made one at a time, in the order of the program.
+// An exchange overlaps if a section of tiles that does not need it follows; then those after it do so as well, while tables
+// and weights are updated that do not need them. Other exchanges wait for those that overlap: collective calls are made one at
+// a time, in the order of the program.
 void Executor::bind_lane() {
   if (ranks_ == nullptr) return;
   bind_ahead();
   std::vector<StageUses> uses;
   for (const Section& section : sections_) uses.emplace_back(program_, section.stages);
   on_lane_.assign(sections_.size(), 0);
-  const auto has_tiles = [](const Section& section) { return is_tiled(section.stages[0].kind); };
-  const auto last_tiles = std::find_if(sections_.rbegin(), sections_.rend(), has_tiles).base() - sections_.begin();
-  bool overlaps = ahead_ != nullptr;
-  for (size_t i = 0; i + 1 < size_t(last_tiles); ++i) {
+  bool overlaps = false;
+  for (size_t i = 0; i < sections_.size(); ++i) {
     Section& section = sections_[i];
     if (section.exchange == nullptr || brings_rows(section)) continue;
     const auto waits = [&](size_t later) { return uses[i].conflicts(uses[later]); };
     size_t next = i + 1;
-    while (next < sections_.size() && !waits(next)) section.overlaps |= has_tiles(sections_[next++]);
+    for (; next < sections_.size() && !waits(next); ++next) {
+      const StageKind kind = sections_[next].stages[0].kind;
+      section.overlaps |= is_tiled(kind) || (overlaps && kind == StageKind::kFixed);
+    }
     overlaps |= section.overlaps;
     for (; section.overlaps && next < sections_.size(); ++next) {
       if (waits(next)) sections_[next].waits_for = i;
     }
   }
-  if (overlaps) lane_ = std::make_unique<ExchangeLane>(*ranks_);
+  if (overlaps || ahead_ != nullptr) lane_ = std::make_unique<ExchangeLane>(*ranks_);
 }
 
 // Only where the rows that samples name do not depend on what a step changes, or computes.

@@ -32,8 +32,18 @@ struct Traffic {
   uint64_t nanoseconds;  // within the calls: to wait for the others, and to move bytes
 };
 
-// How a thread waits in a call: awake at first, which answers sooner, or asleep, where others need the processor.
-enum class Waiting { kAwake, kAsleep };
+// How the thread of a call waits: awake at first, which answers sooner; or asleep, as others need the processor, until one
+// of them can do nothing but wait for this call.
+class Waiting {
+ public:
+  static Waiting awake() { return Waiting(nullptr); }
+  static Waiting awake_while(const std::atomic<bool>& awaited) { return Waiting(&awaited); }
+  bool is_awake() const { return awaited_ == nullptr || awaited_->load(std::memory_order_relaxed); }
+
+ private:
+  explicit Waiting(const std::atomic<bool>* awaited) : awaited_(awaited) {}
+  const std::atomic<bool>* awaited_;  // null: always
+};
 
 // What a rank is doing.
 struct Activity {
@@ -55,7 +65,7 @@ class Communicator {
   uint32_t size() const { return size_; }
 
   // Every rank sends a block to every rank.
-  void exchange(const char* name, Sent sent, Received received, Waiting waiting = Waiting::kAwake);
+  void exchange(const char* name, Sent sent, Received received, Waiting waiting = Waiting::awake());
   // Every rank gets the block of every rank; `own` has all.bytes[rank()] bytes.
   void gather(const char* name, const void* own, Received all);
   // Every rank gets the bytes of `root`.

@@ -1,5 +1,6 @@
 #include "distributed/local.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -15,6 +16,8 @@ namespace {
 constexpr std::chrono::minutes kPatience{1};
 // Ranks meet many times a step, and rarely more than this apart. Where they share processors, the others need them.
 constexpr std::chrono::microseconds kAwake{2000}, kAwakeWhenCrowded{20};
+// After this the rank that is missing may be waiting for this processor.
+constexpr std::chrono::microseconds kAlone{50};
 
 struct Block {
   const void* data;
@@ -38,8 +41,8 @@ class Board {
   explicit Board(uint32_t size)
       : awake_(size > std::thread::hardware_concurrency() ? kAwakeWhenCrowded : kAwake), posts_(size) {}
 
-  void move(uint32_t rank, Post post, Waiting waiting = Waiting::kAwake) {
-    const auto awake = waiting == Waiting::kAwake ? awake_ : std::chrono::microseconds{0};
+  void move(uint32_t rank, Post post, Waiting waiting = Waiting::awake()) {
+    const auto awake = waiting.is_awake() ? awake_ : std::chrono::microseconds{0};
     posts_[rank] = std::move(post);  // read by others between the two meetings only
     arrive(awake);
     copy(rank);
@@ -85,7 +88,11 @@ class Board {
   template <class Over>
   static void wait_unlocked(std::unique_lock<std::mutex>& lock, std::chrono::microseconds awake, const Over& over) {
     lock.unlock();
-    wait_awake(awake, over);
+    const auto others_first = [&] {
+      std::this_thread::yield();
+      return over();
+    };
+    if (!wait_awake(std::min(awake, kAlone), over)) wait_awake(awake, others_first);
     lock.lock();
   }
 

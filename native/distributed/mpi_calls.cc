@@ -1,5 +1,6 @@
 #include "distributed/mpi_calls.h"
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <numeric>
@@ -13,10 +14,16 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
-// Waiting threads give their processor to others at first, and sleep after a while.
-constexpr microseconds kAwake{2000}, kNap{50};
+// Threads that wait awake give their processor to others at first, and sleep after a while. The library needs them: while
+// they sleep it moves nothing. A nap costs as much as some microseconds of computing, so those of a long exchange are longer.
+constexpr microseconds kAwake{2000}, kNap{50}, kLongNap{150};
+constexpr int kNapsOfWait = 4;  // a nap is at most this part of the time since the call began
 constexpr uint64_t kMostUnit = uint64_t{1} << 20;
 constexpr uint64_t kPiece = uint64_t{1} << 30;
+
+steady_clock::duration nap_after(steady_clock::duration waited) {
+  return std::clamp<steady_clock::duration>(waited / kNapsOfWait, kNap, kLongNap);
+}
 
 // The largest power of two, up to a limit, of which all sizes are multiples; 1 where ints can count the bytes.
 uint64_t unit_of(Sizes bytes) {
@@ -111,9 +118,12 @@ void MpiCalls::wait(const Start& start, Waiting waiting) {
     const std::lock_guard lock(guard_);
     start(&request);
   }
-  const auto sleeps_from = steady_clock::now() + (waiting == Waiting::kAwake ? kAwake : microseconds{0});
+  const auto begun = steady_clock::now();
+  auto awake_since = begun;
   while (!test(request)) {
-    if (steady_clock::now() < sleeps_from) std::this_thread::yield();
+    const auto now = steady_clock::now();
+    if (!waiting.is_awake()) awake_since = now, std::this_thread::sleep_for(nap_after(now - begun));
+    else if (now - awake_since < kAwake) std::this_thread::yield();
     else std::this_thread::sleep_for(kNap);
   }
 }

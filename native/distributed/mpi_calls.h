@@ -37,7 +37,7 @@ class MpiCalls {
   Counts counts_of(Sizes bytes);
   Mpi::Handle type_of(uint64_t unit);
   template <class Start>
-  void wait(const Start& start, Waiting waiting = Waiting::kAwake);
+  void wait(const Start& start, Waiting waiting = Waiting::awake());
 
   const Mpi mpi_;
   std::mutex guard_;  // of all calls: few libraries allow several threads without cost

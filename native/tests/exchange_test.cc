@@ -319,6 +319,46 @@ TEST(ranks_compute_while_they_exchange) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Where exchanges overlap, also the last one, while what it does not bring is updated. The lane has a thread of its own.
+TEST(ranks_update_while_they_exchange) {
+  for (const bool divided : {false, true}) {
+    test::ProgramBuilder builder(kBatch, 32, 2);
+    const Operand x = builder.batch({3}), twice = builder.batch({3});
+    const Operand sums = builder.partial({3}), folded = builder.fixed({3}), updated = builder.fixed({3});
+    const Operand later_sums = builder.partial({3}), later_folded = builder.fixed({3}), later_updated = builder.fixed({3});
+    builder.stage(StageKind::kTile);
+    builder.input(x);
+    builder.add(O::kSumRows, {x, sums});
+    if (divided) {
+      builder.stage(StageKind::kExchange);
+      builder.add(O::kFoldAcross, {sums, folded}, {double(Combine::kSum)});
+      builder.stage(StageKind::kTile);
+    }
+    builder.add(O::kAdd, {x, x, twice});
+    builder.add(O::kSumRows, {twice, later_sums});
+    builder.stage(StageKind::kExchange);
+    if (!divided) builder.add(O::kFoldAcross, {sums, folded}, {double(Combine::kSum)});
+    builder.add(O::kFoldAcross, {later_sums, later_folded}, {double(Combine::kSum)});
+    builder.stage(StageKind::kFixed);
+    builder.add(O::kAdd, {folded, folded, updated});
+    builder.stage(StageKind::kFixed);
+    builder.add(O::kAdd, {later_folded, later_folded, later_updated});
+    builder.output(updated);
+    builder.output(later_updated);
+    std::vector<std::thread::id> callers;
+    const auto ranks = std::make_shared<Forged>([&](uint32_t, char*, uint64_t) { callers.push_back(std::this_thread::get_id()); });
+    Executor executor(decode(builder.bytes()), {}, 1, {}, ranks);
+    std::vector<float> values(size_t{kBatch} * 3, 1.0f), first(3), second(3);
+    Request request{};
+    request.columns = {{DType::kFp32, values.data(), values.size(), 0, 3, nullptr, 0}};
+    request.rows = request.count = request.batch = kBatch;
+    request.outputs = {std::span<float>(first), std::span<float>(second)};
+    executor.run(std::move(request));
+    CHECK_EQ(callers.size(), divided ? size_t{4} : size_t{2});  // sums and dense
+    for (const std::thread::id& caller : callers) CHECK_EQ(caller != std::this_thread::get_id(), divided);
+  }
+}
+
 TEST(a_step_goes_on_after_one_that_was_refused) {
   uint32_t asked = kRows;  // this rank has no such row
   std::shared_ptr<Communicator> ranks;

@@ -122,25 +122,40 @@ function inTiles(position: Position, own: Position, domains: readonly Domain[]):
 
 /**
  * Positions of the equations of the last phase of tiles, each segment of which becomes a phase, and of those after it: all
- * updates run in the end, as one that waits for an exchange would hold up the segments after it.
+ * updates run in the end, as one that waits for an exchange would hold up the segments after it. First those that do not need
+ * what the last two segments have sent, which is still on its way.
  */
 function dividedPositions({ nodes, uses, positions }: Timetable, rows: number): Map<Node, Position> {
   const inTilesOf = [...positions].filter(
     ([node, { level }]) => level === 0 && executionOf(node) !== "source",
   );
   const phase = Math.max(...inTilesOf.map(([, position]) => position.phase));
-  const last = inTilesOf.filter(([, position]) => position.phase === phase);
-  const inOrder = last.sort(([, a], [, b]) => a.turn - b.turn).map(([node]) => node);
+  const inPhase = inTilesOf.filter(([, position]) => position.phase === phase);
+  const inOrder = inPhase.sort(([, a], [, b]) => a.turn - b.turn).map(([node]) => node);
   const segments = segmentsOf(nodes, inOrder, rows);
   const divided = new Map<Node, Position>();
   for (const [node, segment] of segments) divided.set(node, { phase: phase + segment, level: 0, turn: 0 });
-  const end = { phase: phase + Math.max(0, ...segments.values()), level: 1, turn: 0 };
+  const last = Math.max(0, ...segments.values());
+  const latest = latestSegments(nodes, segments);
   const needed = neededByTiles(nodes, uses, positions);
   for (const node of nodes) {
     const sinks = positions.get(node)!.phase >= phase && !runsInTiles(node) && !needed.has(node);
-    if (sinks && executionOf(node) !== "exchange") divided.set(node, end);
+    const level = latest.get(node)! < last - 1 ? 1 : 2;
+    if (sinks && executionOf(node) !== "exchange") divided.set(node, { phase: phase + last, level, turn: 0 });
   }
   return divided;
+}
+
+/** The last segment of which each equation needs a result, directly or through others. */
+function latestSegments(nodes: readonly Node[], segments: ReadonlyMap<Node, number>): Map<Node, number> {
+  const of = new Map<Tensor, number>();
+  return new Map(
+    nodes.map((node) => {
+      const latest = Math.max(segments.get(node) ?? 0, ...node.inputs.map((input) => of.get(input) ?? 0));
+      for (const output of node.outputs) of.set(output, latest);
+      return [node, latest];
+    }),
+  );
 }
 
 /** The equations whose results an equation in tiles needs, directly or through others. */

@@ -28,7 +28,10 @@ uint64_t ExchangeLane::add(ExchangeStage& stage) {
 
 std::exception_ptr ExchangeLane::wait_for(uint64_t stages) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ || ended_ >= stages; });
+  const auto is_over = [&] { return error_ || ended_ >= stages; };
+  is_awaited_.store(!is_over(), std::memory_order_relaxed);
+  changed_.wait(lock, is_over);
+  is_awaited_.store(false, std::memory_order_relaxed);
   if (error_) std::rethrow_exception(error_);
   return failure_;
 }
@@ -55,7 +58,7 @@ void ExchangeLane::serve() {
     lock.unlock();
     std::exception_ptr failure, error;
     try {
-      failure = stage.end(ranks_, pool_, failed, Waiting::kAsleep);
+      failure = stage.end(ranks_, pool_, failed, Waiting::awake_while(is_awaited_));
     } catch (...) {
       error = std::current_exception();
     }

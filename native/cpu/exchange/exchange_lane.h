@@ -42,7 +42,7 @@ class ExchangeLane {
   std::deque<ExchangeStage*> waiting_;
   uint64_t added_ = 0, ended_ = 0;
   bool stop_ = false, busy_ = false;
-  std::atomic<bool> is_exchanging_{false};
+  std::atomic<bool> is_exchanging_{false}, is_awaited_{false};
   std::exception_ptr failure_, error_;
   std::thread thread_;
 };

@@ -29,7 +29,7 @@ class ExchangeStage {
   // The same in two parts, between which the rank may compute: packs what the first round sends, then does all else.
   // `failure`: what this rank has met so far, or since begin().
   void begin(const Communicator& ranks, Pool& pool, const StepContext& step, std::exception_ptr failure);
-  std::exception_ptr end(Communicator& ranks, Pool& pool, std::exception_ptr failure, Waiting waiting = Waiting::kAwake);
+  std::exception_ptr end(Communicator& ranks, Pool& pool, std::exception_ptr failure, Waiting waiting = Waiting::awake());
 
  private:
   // The bytes for each other rank, or from each: a status, then the part of each exchanger that has this round.
