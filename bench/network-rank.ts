@@ -1,5 +1,5 @@
 import { nativeBackend } from "../src/backends/native/backend.js";
-import { prepareWorkload, Runner } from "../src/bench/measure.js";
+import { prepareWorkload, Runner, TRAINED } from "../src/bench/measure.js";
 import { launcherOf } from "../src/cli/launcher.js";
 import { nativeCore } from "../src/cli/native-core.js";
 import { restrainUcx } from "../src/cli/on-ranks.js";
@@ -24,7 +24,7 @@ const world = await ProcessWorld.open(addon, launcherOf(process.env)!);
 const runnerOf = (overlaps: boolean): Runner => {
   const settings = { batch: Number(batch), seconds: 1, threads: 1, precision: "fp32", overlaps } as const;
   const { training, data } = prepareWorkload(workloadOf(name), nativeBackend(addon), settings, world);
-  return new Runner(training, data, Number(batch));
+  return new Runner(training, data, Number(batch), TRAINED);
 };
 const runners = [runnerOf(false), runnerOf(true)];
 for (const runner of runners) await runner.stepSeconds(STEPS);

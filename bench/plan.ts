@@ -7,7 +7,7 @@ import { measureTopology, type Topology } from "../src/distributed/topology.js";
 import { localWorlds, SOLO } from "../src/distributed/world.js";
 import { Planner } from "../src/plan/planner.js";
 import { type Figure, type FigureOptions, inRounds, median } from "./figure.js";
-import { rateOf, stepsOf } from "./ranks.js";
+import { Ranks, stepsOf } from "./ranks.js";
 
 const CASES = [
   stepsOf("dlrm-kaggle", 2048),
@@ -61,7 +61,7 @@ async function stepOf(
   const addon = nativeCore();
   const ranks = topology.ranks.length;
   const threads = Math.floor(options.threads / ranks);
-  const rate = await rateOf(addon, workload, batch, ranks, options);
+  const rate = await new Ranks(addon, workload, batch, ranks, options.threads).rate(options.seconds);
   const settings = { batch, seconds: 0, threads, precision: "fp32" } as const;
   const { graph, forward, data } = prepareWorkload(workload, nativeBackend(addon), settings);
   const planner = new Planner({

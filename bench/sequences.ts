@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { Runner } from "../src/bench/measure.js";
+import { Runner, TRAINED } from "../src/bench/measure.js";
 import { type Column, type ColumnSet, LABEL_COLUMN } from "../src/columns/columns.js";
 import { ExecutionError } from "../src/errors.js";
 import { modelSchema } from "../src/models/index.js";
@@ -85,7 +85,7 @@ async function ownRate(power: number, { threads, seconds }: FigureOptions): Prom
   const parameters = new Parameters(backend, parametersOf(graph));
   parameters.initialize(0);
   const executable = backend.compile(graph, parameters.memory, { maxBatch: BATCH, threads });
-  return Math.round(await new Runner(executable, examples(power), BATCH).medianRate(seconds));
+  return Math.round(await new Runner(executable, examples(power), BATCH, TRAINED).medianRate(seconds));
 }
 
 /** Samples per second of a program that prints them. */

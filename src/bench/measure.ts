@@ -10,7 +10,7 @@ import { type Profile, summarize } from "../profile/profile.js";
 import { CallPacer } from "../train/call-pacer.js";
 import { Parameters } from "../train/parameters.js";
 import { LEARNING_RATES } from "../train/step/apply-optimizers.js";
-import { inferenceGraph, trainingGraph } from "../train/step/model-graphs.js";
+import { inferenceGraph, LOSS, trainingGraph } from "../train/step/model-graphs.js";
 import { optimizerSchema } from "../train/step/optimizers.js";
 import { dynamicTables } from "./dynamic-tables.js";
 import { examples, featuresOf, type TableKind, type Workload } from "./workloads.js";
@@ -101,13 +101,13 @@ export async function measure(
   const { batch, threads, seconds } = settings;
   const ceilings = settings.profile ? ceilingsOf(backend, threads) : undefined;
   const { training, inference, data } = prepareWorkload(workload, backend, settings);
-  const rateAndProfile = async (executable: Executable) => {
-    const runner = new Runner(executable, data, batch);
+  const rateAndProfile = async (executable: Executable, outputs?: readonly string[]) => {
+    const runner = new Runner(executable, data, batch, outputs);
     const rate = Math.round(await runner.medianRate(seconds));
     return { rate, profile: ceilings && (await runner.profile(seconds * PROFILE_TIME, threads, ceilings)) };
   };
   // In this order, because inference packs the weights only once.
-  const train = await rateAndProfile(training);
+  const train = await rateAndProfile(training, TRAINED);
   const infer = await rateAndProfile(inference);
   return {
     workload: workload.name,
@@ -132,6 +132,9 @@ function ceilingsOf(backend: Backend, threads: number): Ceilings {
   });
 }
 
+/** What a training run asks of a step. */
+export const TRAINED: readonly string[] = [LOSS];
+
 /** Runs the batches of the data in a cycle, in calls of several steps as in training and scoring. */
 export class Runner {
   /** Steps done. */
@@ -143,6 +146,8 @@ export class Runner {
     private readonly executable: Pick<Executable, "run">,
     private readonly data: ColumnSet,
     private readonly batch: number,
+    /** That a call returns: {@link TRAINED}, or all. */
+    private readonly outputs?: readonly string[],
   ) {}
 
   /** Samples per second of the median call. */
@@ -203,6 +208,6 @@ export class Runner {
       [LEARNING_RATES.embedding, new Float32Array(steps).fill(OPTIMIZERS.embedding.learningRate)],
     ]);
     const rows = { rows: data.rows, start: (Math.floor(this.step / steps) % calls) * count, count, batch };
-    return { columns: data.columns, ...rows, seed: 0, firstStep: this.step, scalars };
+    return { columns: data.columns, ...rows, seed: 0, firstStep: this.step, scalars, outputs: this.outputs };
   }
 }

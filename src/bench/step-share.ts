@@ -3,7 +3,7 @@ import { type Ceilings, loadAddon } from "../native/addon.js";
 import { plan } from "../passes/compile.js";
 import { workOf } from "../plan/compute.js";
 import { computeSeconds } from "../plan/machine.js";
-import { prepareWorkload, Runner } from "./measure.js";
+import { prepareWorkload, Runner, TRAINED } from "./measure.js";
 import { WORKLOADS } from "./workloads.js";
 
 /** Rows of a step for each thread, and of all at least: more make a step more efficient. */
@@ -17,7 +17,7 @@ export async function measureStepShare(ceilings: Ceilings, threads: number): Pro
   const settings = { batch, seconds: SECONDS, threads, precision: "fp32" } as const;
   const [workload] = WORKLOADS;
   const { graph, training, data } = prepareWorkload(workload, nativeBackend(addon!), settings);
-  const rate = await new Runner(training, data, batch).medianRate(SECONDS);
+  const rate = await new Runner(training, data, batch, TRAINED).medianRate(SECONDS);
   const { flops, bf16Flops, memoryBytes: read, cacheBytes: cache } = ceilings;
   const work = workOf(plan(graph, batch), batch);
   return (rate / batch) * computeSeconds({ compute: { flops, bf16Flops, cache, share: 1 }, read }, work);
