@@ -152,7 +152,7 @@ export class Runner {
 
   /** Samples per second of the median call. */
   async medianRate(seconds: number): Promise<number> {
-    await this.warmUp();
+    if (this.step === 0) await this.warmUp();
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3; )
       times.push(await this.call());

@@ -11,12 +11,12 @@ function stepsOfCalls(calls: number, seconds: number): number[] {
   });
 }
 
-it("takes steps for a tenth of a second, after growing at most fourfold at a time", () => {
-  expect(stepsOfCalls(5, 0.001)).toEqual([4, 16, 64, 100, 100]);
+it("takes steps for a quarter of a second, after growing at most fourfold at a time", () => {
+  expect(stepsOfCalls(5, 0.001)).toEqual([4, 16, 64, 250, 250]);
 });
 
 it("shrinks at once where steps take long, and takes one step at least", () => {
-  expect(stepsOfCalls(3, 0.05)).toEqual([4, 2, 2]);
+  expect(stepsOfCalls(3, 0.125)).toEqual([4, 2, 2]);
   expect(stepsOfCalls(3, 20)).toEqual([4, 1, 1]);
 });
 
@@ -24,7 +24,7 @@ it("scales the steps that a call took, which may be fewer than it was to take", 
   const pacer = new CallPacer();
   pacer.observe(4, 0.01);
   pacer.observe(1, 0.01);
-  expect(pacer.steps).toBe(10);
+  expect(pacer.steps).toBe(25);
 });
 
 it("does not divide by the time of a call that took none", () => {

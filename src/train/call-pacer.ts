@@ -1,5 +1,8 @@
-/** Seconds that a call of the executor should take: short enough for progress updates and Ctrl-C. */
-const CALL_SECONDS = 0.1;
+/**
+ * Seconds that a call of the executor should take: short enough for progress updates and Ctrl-C, and long enough that what
+ * happens between calls, and what ranks cannot do ahead in the first step of one, hardly counts.
+ */
+const CALL_SECONDS = 0.25;
 const FIRST_STEPS = 4;
 /** Limits how much longer the next call may be, because one fast call may be an exception. */
 const MOST_GROWTH = 4;

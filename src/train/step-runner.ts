@@ -33,7 +33,7 @@ export interface StepsRun {
   readonly outputs: RunResult;
 }
 
-/** Runs a training program over its data, in calls of about 0.1 s. */
+/** Runs a training program over its data, in calls of about 0.25 s. */
 export class StepRunner {
   /** Total seconds in the program. */
   seconds = 0;
