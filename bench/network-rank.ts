@@ -4,20 +4,23 @@ import { launcherOf } from "../src/cli/launcher.js";
 import { nativeCore } from "../src/cli/native-core.js";
 import { restrainUcx } from "../src/cli/on-ranks.js";
 import { ProcessWorld } from "../src/distributed/process-world.js";
+import { limitCable } from "../test/ranks/network.js";
 import { workloadOf } from "./figure.js";
 
-/** What rank 0 has measured: milliseconds of a step, round by round, and the bytes that it has sent in one. */
+/** What rank 0 has measured: milliseconds of a step with each limit, turn by turn, and the bytes that it has sent in one. */
 export interface StepTimes {
-  readonly alternating: readonly number[];
-  readonly overlapping: readonly number[];
+  readonly limits: readonly {
+    readonly alternating: readonly number[];
+    readonly overlapping: readonly number[];
+  }[];
   readonly bytes: number;
 }
 
 /** Of a call. */
 const STEPS = 8;
 
-// A rank of `network.ts`: `network-rank.ts WORKLOAD BATCH ROUNDS`.
-const [name, batch, rounds] = process.argv.slice(2);
+// A rank of `network.ts`: `network-rank.ts WORKLOAD BATCH TURNS HOSTS LIMIT...`, where a limit may be `none`.
+const [name, batch, turns, hosts, ...limits] = process.argv.slice(2);
 restrainUcx();
 const addon = nativeCore();
 const world = await ProcessWorld.open(addon, launcherOf(process.env)!);
@@ -32,14 +35,18 @@ const total = () => ({
   bytes: world.traffic().reduce((sum, { bytes }) => sum + bytes, 0),
   steps: runners.reduce((sum, { step }) => sum + step, 0),
 });
-const times: [number[], number[]] = [[], []];
+const times = limits.map(() => [[], []] as [number[], number[]]);
 const before = total();
-for (let round = 0; round < Number(rounds); round++)
-  for (const [i, runner] of runners.entries()) times[i].push(1000 * (await runner.stepSeconds(STEPS)));
+for (let turn = 0; turn < Number(turns); turn++)
+  for (const [limit, rate] of limits.entries()) {
+    limitCable(`${hosts}-${world.rank}`, rate === "none" ? undefined : rate);
+    await runners[0].stepSeconds(1); // both ranks have their limit
+    for (const [i, runner] of runners.entries())
+      times[limit][i].push(1000 * (await runner.stepSeconds(STEPS)));
+  }
 const after = total();
 const result: StepTimes = {
-  alternating: times[0],
-  overlapping: times[1],
+  limits: times.map(([alternating, overlapping]) => ({ alternating, overlapping })),
   bytes: Math.round((after.bytes - before.bytes) / (after.steps - before.steps)),
 };
 if (world.rank === 0) console.log(JSON.stringify(result));

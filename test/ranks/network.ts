@@ -28,26 +28,6 @@ export class TwoHosts {
     return true;
   }
 
-  /**
-   * Limits what a host sends, as `tc` writes rates: `1gbit`. Large segments are not cut into packets, as network cards do that
-   * where there is a network.
-   */
-  limit(rate: string): void {
-    for (const name of this.names)
-      ip(
-        "netns",
-        "exec",
-        name,
-        ..."tc qdisc add dev".split(" "),
-        name,
-        "root",
-        "tbf",
-        "rate",
-        rate,
-        ...BUCKET,
-      );
-  }
-
   /** A launcher as it is called on the first host, with the options that name both. */
   launcher([program, ...options]: readonly string[]): string[] {
     const hosts = [0, 1].map(addressOf).join();
@@ -83,6 +63,16 @@ export class TwoHosts {
   }
 }
 
+/**
+ * Limits what the host that this process runs on sends, as `tc` writes rates: `1gbit`. Large segments are not cut into packets,
+ * as network cards do that where there is a network.
+ * @param cable the name of the two hosts, and the number of this one: `name-0`
+ */
+export function limitCable(cable: string, rate: string | undefined): void {
+  const device = ["dev", cable, "root"];
+  spawnSync("tc", ["qdisc", "del", ...device]);
+  if (rate) spawnSync("tc", ["qdisc", "add", ...device, "tbf", "rate", rate, ...BUCKET]);
+}
 const BUCKET = ["burst", "80kb", "latency", "50ms"];
 
 const ip = (...args: string[]) => spawnSync("ip", args).status === 0;
