@@ -77,20 +77,23 @@ std::string refusal_of(const std::function<void(SharedLookup&)>& breaks, uint64_
   return "nothing";
 }
 
-// Rank 0 of two; the other one sends what a test has it send.
+// A rank of two, by default rank 0; the other one sends what a test has it send.
 class Forged : public Communicator {
  public:
-  explicit Forged(std::function<void(uint32_t call, char* bytes, uint64_t size)> send)
-      : Communicator(0, 2), send_(std::move(send)) {}
+  explicit Forged(std::function<void(uint32_t call, char* bytes, uint64_t size)> send, uint32_t rank = 0)
+      : Communicator(rank, 2), send_(std::move(send)) {}
   void abort(const std::string&, int) override {}
 
  protected:
   void do_exchange(Sent, Received received, Waiting) override {
     char* bytes = static_cast<char*>(received.data);
-    std::memset(bytes, 0, received.bytes[1]);
-    send_(calls_++, bytes + sizeof(uint64_t), received.bytes[1] - sizeof(uint64_t));
+    const uint64_t size = received.bytes[1 - rank()];
+    std::memset(bytes, 0, size);
+    send_(calls_++, bytes + sizeof(uint64_t), size - sizeof(uint64_t));
   }
-  void do_gather(const void* own, Received all) override { std::memcpy(all.data, own, all.bytes[0]); }
+  void do_gather(const void* own, Received all) override {
+    std::memcpy(static_cast<char*>(all.data) + (rank() == 0 ? 0 : all.bytes[0]), own, all.bytes[rank()]);
+  }
   void do_broadcast(std::span<uint8_t>, uint32_t) override {}
 
  private:
@@ -103,15 +106,17 @@ struct Run {
   std::vector<float> table;
 };
 
-// A step of rank 0, to whom the other rank sends these counts and this id.
-Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false, std::vector<double> starts = {}) {
+// A step of a rank, to whom the other rank sends these counts and this id.
+Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false, std::vector<double> starts = {},
+             uint32_t batch = kBatch, uint32_t rank = 0) {
   const auto ranks = std::make_shared<Forged>([=](uint32_t call, char* bytes, uint64_t size) {
     const uint32_t counts[] = {rows, sums};
     if (call == 0) std::memcpy(bytes, counts, sizeof counts);
     if (call == 1 && size >= sizeof id) std::memcpy(bytes, &id, sizeof id);
-  });
+  }, rank);
   Run run;
-  const size_t own = starts.empty() ? kRows : size_t(starts[1]);  // of equal shares, rank 0 has all rows
+  const size_t first = starts.empty() ? kRows : size_t(starts[1]);  // of rank 1; of equal shares, rank 0 has all rows
+  const size_t own = rank == 0 ? first : kRows - first;
   run.table.assign(own * kWidth, 1.0f);
   std::vector<ParameterMemory> memory{std::span<float>(run.table)};
   SharedLookup lookup;
@@ -123,9 +128,9 @@ Run run_with(uint32_t rows, uint32_t sums, uint32_t id, bool copied = false, std
   const float rate = 0.5f;
   Request request{};
   request.columns = {{DType::kId, ids.data(), ids.size(), 0, 1, nullptr, 0}};
-  request.rows = request.count = request.batch = kBatch;
+  request.rows = request.count = request.batch = batch;
   request.scalars = std::span<const float>(&rate, 1);
-  request.outputs = {std::span<float>(out)};
+  request.outputs = {std::span<float>(out).first(size_t{batch} * kWidth)};
   try {
     executor.run(std::move(request));
   } catch (const Error& error) {
@@ -406,6 +411,12 @@ TEST(what_other_ranks_ask_for_is_checked_by_unequal_shares) {
   CHECK_EQ(run_with(1, 1, 8, false, {0, 9}).error, "nothing");
   CHECK_EQ(run_with(1, 1, 9, false, {0, 9}).error, "a rank asked for rows that this rank does not have");
   CHECK_EQ(run_with(1, 1, 0, false, {0, 0}).error, "a rank asked for rows that this rank does not have");
+}
+
+TEST(ranks_without_samples_ask_for_nothing) {
+  constexpr uint32_t kOne = 1;  // sample, of rank 1
+  CHECK_EQ(run_with(0, 0, 0, false, {0, 7}, kOne, 1).error, "nothing");
+  CHECK_EQ(run_with(1, 1, 3, false, {0, 7}, kOne, 1).error, "a rank asked for rows that this rank does not have");
 }
 
 TEST(what_other_ranks_tell_of_copies_is_checked) {

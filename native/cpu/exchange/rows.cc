@@ -106,9 +106,10 @@ class AskRows : public Exchanger {
     for (uint32_t i = 0; i < asked.count; ++i) asked.rows[i] = route_.read_place(bytes + i * route_.id_bytes());
     find_own(asked);
     uint64_t sums = route_.returns() && !tells ? asked.count : 0;
-    bool fits = true;
+    const size_t nodes = step_->nodes_of(from).size();
+    bool fits = asked.count == 0 || nodes > 0;  // a rank without samples needs no rows
     for (uint32_t i = 0; tells && i < asked.count; ++i) {
-      if (uint64_t{asked.nodes[i]} >> step_->nodes_of(from).size() != 0) fits = false;
+      if (uint64_t{asked.nodes[i]} >> nodes != 0) fits = false;
       sums += uint64_t(std::popcount(asked.nodes[i]));
     }
     if (fits && asked.sums == sums) return;
