@@ -38,6 +38,7 @@ export const network: Figure = {
       const jobs = results.get(each)!;
       return LIMITS.map((limit, i) => {
         const sending = (1000 * jobs[0].bytes) / limit.bytes;
+        const all = (way: Way) => jobs.flatMap(({ limits }) => limits[i][way]);
         const ofLonger = jobs.flatMap(({ limits }) =>
           limits[i].overlapping.map((ms, turn) => ms / Math.max(limits[0].alternating[turn], sending)),
         );
@@ -45,14 +46,8 @@ export const network: Figure = {
           each.name,
           limit.name,
           `${count(jobs[0].bytes)}: ${show(sending)}`,
-          spread(
-            jobs.flatMap(({ limits }) => limits[i].alternating),
-            show,
-          ),
-          spread(
-            jobs.flatMap(({ limits }) => limits[i].overlapping),
-            show,
-          ),
+          spread(all("alternating"), show),
+          spread(all("overlapping"), show),
           median(ofLonger).toFixed(2),
         ];
       });
@@ -60,6 +55,8 @@ export const network: Figure = {
     return { head, rows };
   },
 };
+
+type Way = keyof StepTimes["limits"][number];
 
 const show = (ms: number): string => ms.toFixed(1);
 

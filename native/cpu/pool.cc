@@ -74,10 +74,7 @@ bool Pool::help(uint32_t thread) {
 template <class Over>
 void Pool::wait_for(const Over& over) const {
   if (wait_awake(crowded_ ? kAwakeWhenCrowded : kAwake, over) || crowded_) return;
-  wait_awake(kAwakeInRound, [&] {
-    std::this_thread::yield();
-    return over();
-  });
+  wait_yielding(kAwakeInRound, over);
 }
 
 // Until over(), or until nobody has needed help for a while.

@@ -88,11 +88,7 @@ class Board {
   template <class Over>
   static void wait_unlocked(std::unique_lock<std::mutex>& lock, std::chrono::microseconds awake, const Over& over) {
     lock.unlock();
-    const auto others_first = [&] {
-      std::this_thread::yield();
-      return over();
-    };
-    if (!wait_awake(std::min(awake, kAlone), over)) wait_awake(awake, others_first);
+    if (!wait_awake(std::min(awake, kAlone), over)) wait_yielding(awake, over);
     lock.lock();
   }
 

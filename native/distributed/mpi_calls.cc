@@ -15,14 +15,15 @@ using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
 // Threads that wait awake give their processor to others at first, and sleep after a while. The library needs them: while
-// they sleep it moves nothing. A nap costs as much as some microseconds of computing, so those of a long exchange are longer.
+// they sleep it moves nothing. A nap costs as much as some microseconds of computing, so one of a long exchange takes a quarter
+// of the time since its call began, within limits.
 constexpr microseconds kAwake{2000}, kNap{50}, kLongNap{150};
-constexpr int kNapsOfWait = 4;  // a nap is at most this part of the time since the call began
+constexpr int kNapsSinceBegin = 4;
 constexpr uint64_t kMostUnit = uint64_t{1} << 20;
 constexpr uint64_t kPiece = uint64_t{1} << 30;
 
-steady_clock::duration nap_after(steady_clock::duration waited) {
-  return std::clamp<steady_clock::duration>(waited / kNapsOfWait, kNap, kLongNap);
+steady_clock::duration nap_after(steady_clock::duration since_begin) {
+  return std::clamp<steady_clock::duration>(since_begin / kNapsSinceBegin, kNap, kLongNap);
 }
 
 // The largest power of two, up to a limit, of which all sizes are multiples; 1 where ints can count the bytes.
@@ -122,9 +123,14 @@ void MpiCalls::wait(const Start& start, Waiting waiting) {
   auto awake_since = begun;
   while (!test(request)) {
     const auto now = steady_clock::now();
-    if (!waiting.is_awake()) awake_since = now, std::this_thread::sleep_for(nap_after(now - begun));
-    else if (now - awake_since < kAwake) std::this_thread::yield();
-    else std::this_thread::sleep_for(kNap);
+    if (!waiting.is_awake()) {
+      awake_since = now;
+      std::this_thread::sleep_for(nap_after(now - begun));
+    } else if (now - awake_since < kAwake) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(kNap);
+    }
   }
 }
 

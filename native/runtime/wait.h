@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <thread>
 
 namespace pairloom {
 
@@ -23,6 +24,17 @@ bool wait_awake(std::chrono::steady_clock::duration time, const Done& done) {
       if (done()) return true;
       relax();
     }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+// The same, but others that could run get the processor between two looks.
+template <class Done>
+bool wait_yielding(std::chrono::steady_clock::duration time, const Done& done) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  do {
+    std::this_thread::yield();
+    if (done()) return true;
   } while (std::chrono::steady_clock::now() < end);
   return false;
 }

@@ -70,9 +70,12 @@ export class TwoHosts {
  */
 export function limitCable(cable: string, rate: string | undefined): void {
   const device = ["dev", cable, "root"];
-  spawnSync("tc", ["qdisc", "del", ...device]);
-  if (rate) spawnSync("tc", ["qdisc", "add", ...device, "tbf", "rate", rate, ...BUCKET]);
+  spawnSync("tc", ["qdisc", "del", ...device]); // fails where there is no limit yet
+  if (!rate) return;
+  const { status, stderr } = spawnSync("tc", ["qdisc", "add", ...device, "tbf", "rate", rate, ...BUCKET]);
+  if (status !== 0) throw new Error(`tc cannot limit ${cable} to ${rate}: ${stderr}`);
 }
+
 const BUCKET = ["burst", "80kb", "latency", "50ms"];
 
 const ip = (...args: string[]) => spawnSync("ip", args).status === 0;

@@ -90,14 +90,16 @@ void RowList::write_indices(std::span<const View> ids, std::span<const View> ind
     const uint32_t begin = step.first_row(group), end = step.first_row(group + 1);
     for (uint32_t column = 0; column < columns_; ++column) {
       const View& out = indices[column];
-      if (!is_bag(out.dtype)) std::copy_n(next, end - begin, reinterpret_cast<int32_t*>(out.base) + begin);
-      const int32_t* of_bag = next;
-      for (uint32_t b = begin; is_bag(out.dtype) && b < end; ++b) {
-        const Bag& bag = bags_of(ids[column])[b];
-        reinterpret_cast<Bag*>(out.base)[b] = {of_bag, bag.weights, bag.count, 0};
-        of_bag += bag.count;
+      if (!is_bag(out.dtype)) {
+        std::copy_n(next, end - begin, reinterpret_cast<int32_t*>(out.base) + begin);
+        next += end - begin;
+        continue;
       }
-      next += count_ids(out, begin, end);
+      for (uint32_t b = begin; b < end; ++b) {
+        const Bag& bag = bags_of(ids[column])[b];
+        reinterpret_cast<Bag*>(out.base)[b] = {next, bag.weights, bag.count, 0};
+        next += bag.count;
+      }
     }
   }
 }
@@ -127,10 +129,12 @@ void RowList::find_owners(const std::vector<FoldNode>& nodes) {
   }
   for (uint32_t owner = 0; owner < owned_.size(); ++owner) {
     const Range asked = asked_of(owner);
-    sums_for_[owner] = is_in_every_node(nodes) ? asked.size() : 0;
-    for (uint32_t u = asked.begin; !is_in_every_node(nodes) && u < asked.end; ++u) {
-      sums_for_[owner] += uint32_t(std::popcount(unique_[u].nodes));
+    if (is_in_every_node(nodes)) {
+      sums_for_[owner] = asked.size();
+      continue;
     }
+    sums_for_[owner] = 0;
+    for (uint32_t u = asked.begin; u < asked.end; ++u) sums_for_[owner] += uint32_t(std::popcount(unique_[u].nodes));
   }
 }
 

@@ -37,8 +37,8 @@ class TablePlaces {
 
   // Rows in this rank's memory; those of a dynamic table take memory when keys get them.
   uint64_t own_rows() const { return own_rows_; }
-  // Puts the rows of this rank's memory in the place of their places, counted from its first one. False if it does not have
-  // one of them; then all are row 0.
+  // Turns places, counted from this rank's first one, into rows of its memory. If it does not have all of them, it returns
+  // false, and all are row 0.
   bool find_own(std::span<uint64_t> places) const {
     bool found = true;
     for (uint64_t& place : places) {
@@ -49,6 +49,7 @@ class TablePlaces {
     if (!found) std::fill(places.begin(), places.end(), 0);
     return found;
   }
+  // The row of this rank's memory at a place, counted from its first one.
   std::optional<uint64_t> own_row(uint64_t place) const {
     if (place >= own_rows_) return std::nullopt;
     if (!keyed_) return place;
