@@ -1,53 +1,46 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
 import { nativeBackend } from "../src/backends/native/backend.js";
 import { prepareWorkload, Runner, TRAINED } from "../src/bench/measure.js";
 import { launcherOf } from "../src/cli/launcher.js";
 import { nativeCore } from "../src/cli/native-core.js";
 import { restrainUcx } from "../src/cli/on-ranks.js";
 import { ProcessWorld } from "../src/distributed/process-world.js";
-import { limitCable } from "../test/ranks/network.js";
 import { workloadOf } from "./figure.js";
 
-/** What rank 0 has measured: milliseconds of a step with each limit, turn by turn, and the bytes that it has sent in one. */
-export interface StepTimes {
-  readonly limits: readonly {
-    readonly alternating: readonly number[];
-    readonly overlapping: readonly number[];
-  }[];
+/** What a rank tells after a call of some steps, and at first. */
+export interface Told {
+  readonly rank: number;
+  /** Milliseconds of a step of the call. */
+  readonly ms: number;
+  /** That this rank has sent so far, and its steps. */
   readonly bytes: number;
+  readonly steps: number;
 }
 
-/** Of a call. */
-const STEPS = 8;
-
-// A rank of `network.ts`: `network-rank.ts WORKLOAD BATCH TURNS HOSTS LIMIT...`, where a limit may be `none`.
-const [name, batch, turns, hosts, ...limits] = process.argv.slice(2);
+// A rank of `network.ts`: `network-rank.ts SOCKET WORKLOAD BATCH [overlaps]`. It makes a call of as many steps as each line says.
+const [socket, name, batch, overlaps] = process.argv.slice(2);
 restrainUcx();
 const addon = nativeCore();
 const world = await ProcessWorld.open(addon, launcherOf(process.env)!);
-const runnerOf = (overlaps: boolean): Runner => {
-  const settings = { batch: Number(batch), seconds: 1, threads: 1, precision: "fp32", overlaps } as const;
-  const { training, data } = prepareWorkload(workloadOf(name), nativeBackend(addon), settings, world);
-  return new Runner(training, data, Number(batch), TRAINED);
+const settings = {
+  batch: Number(batch),
+  seconds: 1,
+  threads: 1,
+  precision: "fp32",
+  overlaps: overlaps !== undefined,
+} as const;
+const { training, data } = prepareWorkload(workloadOf(name), nativeBackend(addon), settings, world);
+const runner = new Runner(training, data, Number(batch), TRAINED);
+
+const figure = connect(socket);
+await once(figure, "connect");
+const tell = (ms: number) => {
+  const bytes = world.traffic().reduce((sum, each) => sum + each.bytes, 0);
+  const told: Told = { rank: world.rank, ms, bytes, steps: runner.step };
+  figure.write(`${JSON.stringify(told)}\n`);
 };
-const runners = [runnerOf(false), runnerOf(true)];
-for (const runner of runners) await runner.stepSeconds(STEPS);
-const total = () => ({
-  bytes: world.traffic().reduce((sum, { bytes }) => sum + bytes, 0),
-  steps: runners.reduce((sum, { step }) => sum + step, 0),
-});
-const times = limits.map(() => [[], []] as [number[], number[]]);
-const before = total();
-for (let turn = 0; turn < Number(turns); turn++)
-  for (const [limit, rate] of limits.entries()) {
-    limitCable(`${hosts}-${world.rank}`, rate === "none" ? undefined : rate);
-    await runners[0].stepSeconds(1); // both ranks have their limit
-    for (const [i, runner] of runners.entries())
-      times[limit][i].push(1000 * (await runner.stepSeconds(STEPS)));
-  }
-const after = total();
-const result: StepTimes = {
-  limits: times.map(([alternating, overlapping]) => ({ alternating, overlapping })),
-  bytes: Math.round((after.bytes - before.bytes) / (after.steps - before.steps)),
-};
-if (world.rank === 0) console.log(JSON.stringify(result));
+tell(0);
+for await (const steps of createInterface(figure)) tell(1000 * (await runner.stepSeconds(Number(steps))));
 await world.finish();

@@ -44,6 +44,30 @@ export class TwoHosts {
     );
   }
 
+  /**
+   * Limits what each host sends, as `tc` writes rates: `1gbit`. Large segments are not cut into packets, as network cards do that
+   * where there is a network.
+   */
+  limit(rate: string | undefined): void {
+    for (const name of this.names) {
+      const device = ["dev", name, "root"];
+      spawnSync("tc", ["-n", name, "qdisc", "del", ...device]); // fails where there is no limit yet
+      if (!rate) continue;
+      const { status, stderr } = spawnSync("tc", [
+        "-n",
+        name,
+        "qdisc",
+        "add",
+        ...device,
+        "tbf",
+        "rate",
+        rate,
+        ...BUCKET,
+      ]);
+      if (status !== 0) throw new Error(`tc cannot limit ${name} to ${rate}: ${stderr}`);
+    }
+  }
+
   /** Pulls the cable out of a host. */
   cut(host: number): void {
     ip("-n", this.names[host], "link", "set", this.names[host], "down");
@@ -61,19 +85,6 @@ export class TwoHosts {
   private get agent(): string {
     return join(this.folder, "agent");
   }
-}
-
-/**
- * Limits what the host that this process runs on sends, as `tc` writes rates: `1gbit`. Large segments are not cut into packets,
- * as network cards do that where there is a network.
- * @param cable the name of the two hosts, and the number of this one: `name-0`
- */
-export function limitCable(cable: string, rate: string | undefined): void {
-  const device = ["dev", cable, "root"];
-  spawnSync("tc", ["qdisc", "del", ...device]); // fails where there is no limit yet
-  if (!rate) return;
-  const { status, stderr } = spawnSync("tc", ["qdisc", "add", ...device, "tbf", "rate", rate, ...BUCKET]);
-  if (status !== 0) throw new Error(`tc cannot limit ${cable} to ${rate}: ${stderr}`);
 }
 
 const BUCKET = ["burst", "80kb", "latency", "50ms"];
