@@ -322,9 +322,13 @@ void Executor::run_instructions(const Stage& stage, Tile& tile) {
   for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
     if (is_shared(*instructions_[i].operation)) share_instruction(i, tile);
     else run_instruction(i, tile);
-    // The lane's thread may have no processor of its own.
-    if (lane_ != nullptr && lane_->is_exchanging()) std::this_thread::yield();
+    yield_to_lane();
   }
+}
+
+// Its thread may have no processor of its own.
+void Executor::yield_to_lane() const {
+  if (lane_ != nullptr && lane_->is_exchanging()) std::this_thread::yield();
 }
 
 void Executor::run_instruction(uint32_t index, Tile& tile) {
@@ -413,6 +417,7 @@ void Executor::run_fixed(const Section& section) {
     Worker& worker = workers_[thread];
     if (!profiling_) run_fixed_job(job, worker);
     else timed(true, worker.nanoseconds[job.instruction], [&] { run_fixed_job(job, worker); });
+    yield_to_lane();
   });
 }
 

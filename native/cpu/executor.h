@@ -97,6 +97,7 @@ class Executor : public Executable {
   void clear_partials(const Stage& stage, float* partials) const;
   void run_tile(const Section& section, Tile tile);
   void run_entries(const Stage& stage, Tile rows);
+  void yield_to_lane() const;
   void run_instructions(const Stage& stage, Tile& tile);
   void run_instruction(uint32_t index, Tile& tile);
   bool is_shared(const CpuOperation& operation) const;

@@ -123,7 +123,7 @@ function inTiles(position: Position, own: Position, domains: readonly Domain[]):
 /**
  * Positions of the equations of the last phase of tiles, each segment of which becomes a phase, and of those after it: all
  * updates run in the end, as one that waits for an exchange would hold up the segments after it. First those that do not need
- * what the last two segments have sent, which is still on its way.
+ * what the last two segments have sent, which is still on its way, and last those that need what the last one has sent.
  */
 function dividedPositions({ nodes, uses, positions }: Timetable, rows: number): Map<Node, Position> {
   const inTilesOf = [...positions].filter(
@@ -140,7 +140,7 @@ function dividedPositions({ nodes, uses, positions }: Timetable, rows: number): 
   const needed = neededByTiles(nodes, uses, positions);
   for (const node of nodes) {
     const sinks = positions.get(node)!.phase >= phase && !runsInTiles(node) && !needed.has(node);
-    const level = latest.get(node)! < last - 1 ? 1 : 2;
+    const level = 1 + Math.max(0, latest.get(node)! - (last - 2));
     if (sinks && executionOf(node) !== "exchange") divided.set(node, { phase: phase + last, level, turn: 0 });
   }
   return divided;

@@ -81,8 +81,14 @@ describe.each(MODELS.map(([name]) => name))("segments of %s", (name) => {
     if (name === "din") return; // one segment
     const first = divided.find(({ kind }, i) => kind === "fixed" && i > lastTile(divided))!;
     expect(updates.filter(([, at]) => divided[at] === first)).not.toHaveLength(0);
-    const late = divided[lastTile(divided)].phase - 1;
-    for (const { node } of first.steps) expect(exchangedIn(node)).toBeLessThan(late);
+    const [last, ...needs] = divided
+      .filter(({ kind }, i) => kind === "fixed" && i > lastTile(divided))
+      .map(({ steps }) => Math.max(...steps.map(({ node }) => exchangedIn(node))))
+      .reverse();
+    expect(last).toBe(divided[lastTile(divided)].phase);
+    expect(needs.at(-1)).toBeLessThan(last - 1);
+    expect([last, ...needs]).toEqual([last, ...needs].sort((a, b) => b - a));
+    expect(new Set(needs)).toContain(last - 1);
   });
 
   it("keep entries of sequences with their rows", () => {
@@ -108,4 +114,11 @@ it("compute what needs no rows of tables while these are sent", () => {
   const rows = stages.findIndex((stage) => kinds(stage).includes("fetchRows"));
   expect(kinds(stages[rows + 1]).filter((kind) => kind === "linear")).toHaveLength(4);
   expect(stages[rows + 1].steps.some(({ node }) => LOOKUPS.has(node.op))).toBe(false);
+});
+
+it("update tables while a gradient that takes long to compute travels", () => {
+  const stages = schedule(graphOf("xdeepfm-criteo"), { overlap: { rows: ROWS } });
+  const rows = stages.findIndex((stage) => kinds(stage).includes("returnRows"));
+  expect(kinds(stages[lastTile(stages)])).toEqual(["compressedInteractionGradWeight"]);
+  expect(rows).toBeLessThan(lastTile(stages));
 });
