@@ -14,7 +14,7 @@ export {
 } from "./discovery.js";
 export { DiskError, exists, isAbsent, isDamage, onDiskSync, readText, unlessAbsent } from "./disk.js";
 export { makeDirectory, replaceFile } from "./durable.js";
-export { isLocked, RunLock } from "./lock.js";
+export { isLocked, RunLock, seesLock } from "./lock.js";
 export { MANIFEST_FILE, type Manifest, type ManifestContent } from "./manifest.js";
 export { checkpointsDir } from "./paths.js";
 export { pruneCheckpoints } from "./prune.js";

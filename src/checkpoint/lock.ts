@@ -43,7 +43,8 @@ export class RunLock {
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
-    private readonly text: string,
+    /** The content of the file, which no other lock has. */
+    readonly text: string,
   ) {
     // A beat that fails is no error: the next save finds out who holds the lock.
     this.timer = setInterval(() => void file.write(text, 0).catch(() => {}), BEAT_MS).unref();
@@ -98,6 +99,15 @@ export class RunLock {
       await this.file.close();
     }
   }
+}
+
+/**
+ * Whether the lock with this content is that of the run directory, as this machine sees it. Lists the directory, upon which a network
+ * file system asks its server what is there.
+ */
+export async function seesLock(runDir: string, text: string): Promise<boolean> {
+  const names = (await unlessAbsent(namesIn(runDir))) ?? [];
+  return names.includes(LOCK_FILE) && (await unlessAbsent(readText(join(runDir, LOCK_FILE)))) === text;
 }
 
 /** Whether a process writes to the run directory. Takes no lock. */

@@ -20,6 +20,7 @@ import {
 } from "../saved/run-directory.js";
 import { defaultLengthText, withDefaultLength } from "../train/default-length.js";
 import { metricSettings } from "../train/evaluate.js";
+import { refuseUnshared } from "../train/shared-directory.js";
 import { factsOf } from "../train/step/loss/index.js";
 import type { TrainerOptions, TrainingResult } from "../train/trainer.js";
 import { type AnyTrainer, trainerOf } from "../train/trainer-of.js";
@@ -109,6 +110,7 @@ class Run {
     const { config, settings = [], runDir, resume, listener } = this.options;
     refuseUnusedEvaluation(config);
     if (this.leads) await checkRunDirectory(runDir, config, resume ? "resume" : "new", settings);
+    await refuseUnshared(this.world, runDir, lock);
     const { labels } = factsOf(config.train.loss).task;
     const prepared = await this.prepare();
     refuseOneClass(prepared.splits.train, config.data.label, labels);

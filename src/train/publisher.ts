@@ -11,6 +11,7 @@ import { CheckpointError } from "../errors.js";
 import type { WatchedMetric } from "../metrics/metrics.js";
 import type { ModelState } from "./model-state.js";
 import { type CheckpointSettings, type ContentOf, RunCheckpoints, settleAfter } from "./run-checkpoints.js";
+import { refuseUnshared } from "./shared-directory.js";
 
 /** See `train.publish` of the config. */
 export interface PublishSettings extends CheckpointSettings {
@@ -23,7 +24,7 @@ export interface PublishSettings extends CheckpointSettings {
  */
 export class Publisher {
   private constructor(
-    private readonly lock: RunLock,
+    readonly lock: RunLock,
     private readonly versions: RunCheckpoints,
     private published: number,
   ) {}
@@ -82,7 +83,7 @@ export type Versions = Pick<Publisher, "newest" | "publish" | "close">;
 /**
  * The versions of a run whose ranks have this state: rank 0 publishes, the others write their own part. All ranks make the same
  * calls.
- * @throws what {@link Publisher.open} throws, on rank 0
+ * @throws what {@link Publisher.open} throws, on rank 0; CheckpointError if a rank does not see the directory
  */
 export async function openVersions(
   world: World,
@@ -91,6 +92,12 @@ export async function openVersions(
 ): Promise<Versions> {
   if (world.size === 1) return Publisher.open(settings, metric, resumed);
   const own = world.rank === 0 ? await Publisher.open(settings, metric, resumed) : undefined;
+  try {
+    await refuseUnshared(world, settings.to, own?.lock);
+  } catch (error) {
+    await own?.close();
+    throw error;
+  }
   return new SharedVersions(own, state, await broadcastJson(world, own?.newest));
 }
 

@@ -131,7 +131,7 @@ export class SeedsTrainer {
       position: { ...last.position, step: sum(({ position }) => position.step) },
       trainSeconds: sum(({ trainSeconds }) => trainSeconds),
       trainRows: sum(({ trainRows }) => trainRows),
-      checkpoint: (await fromRank0(this.world, () => this.checkpoints.chosen()))!,
+      checkpoint: await fromRank0(this.world, () => this.checkpoints.chosen()),
       tables: ofMembers(members, ({ tables }) => tables),
       tiers: ofMembers(members, ({ tiers }) => tiers),
     };

@@ -33,6 +33,7 @@ import type { ParameterAttrs } from "../ops/sources.js";
 import { refuseInfiniteWeights } from "./diverged.js";
 import { fileDtype, type Parameter, tensorOf } from "./parameter-memory.js";
 import type { SavedRows } from "./saved-rows.js";
+import { ONE_DIRECTORY } from "./shared-directory.js";
 
 /** The part of a parameter that this rank owns; undefined if it has all. */
 export function shardOf({ shape, placement }: ParameterAttrs, rank: number): Shard | undefined {
@@ -350,5 +351,5 @@ const failedOn = (rank: number, { failed }: Failed) =>
     what: "a rank could not write its part of a checkpoint",
     where: `rank ${rank}`,
     got: failed,
-    next: "Free the disk, or repair it; all ranks must see the run directory. The checkpoint before this one is complete.",
+    next: `Free the disk, or repair it. ${ONE_DIRECTORY} The checkpoint before this one is complete.`,
   });

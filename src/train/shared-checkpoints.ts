@@ -1,8 +1,10 @@
-import { type Checkpoint, readCheckpoint } from "../checkpoint/index.js";
+import { type Checkpoint, exists, readCheckpoint } from "../checkpoint/index.js";
+import { type Facts, together } from "../distributed/agree.js";
 import { broadcastJson, type World } from "../distributed/world.js";
 import type { WatchedMetric } from "../metrics/index.js";
 import type { ModelState } from "./model-state.js";
 import { type CheckpointSettings, type ContentOf, RunCheckpoints } from "./run-checkpoints.js";
+import { notShared } from "./shared-directory.js";
 
 /** What training does with the checkpoints of its run. */
 export type Checkpoints = Pick<RunCheckpoints, "resume" | "goOn" | "save" | "settle" | "chosen">;
@@ -55,7 +57,7 @@ class SharedCheckpoints implements Checkpoints {
   }
 
   async chosen(): Promise<Checkpoint> {
-    return (await fromRank0(this.world, () => this.own.chosen()))!;
+    return fromRank0(this.world, () => this.own.chosen());
   }
 
   private get leads(): boolean {
@@ -63,13 +65,25 @@ class SharedCheckpoints implements Checkpoints {
   }
 }
 
-/** The checkpoint that rank 0 chooses, on all ranks: they see one directory. */
-export async function fromRank0(
+/**
+ * The checkpoint that rank 0 chooses, on all ranks: they see one directory.
+ * @throws what `choose` throws; CheckpointError if a rank does not see the checkpoint, or another one in its place
+ */
+export async function fromRank0<T extends Checkpoint | undefined>(
   world: World,
-  choose: () => Promise<Checkpoint | undefined>,
-): Promise<Checkpoint | undefined> {
+  choose: () => Promise<T>,
+): Promise<T> {
   const leads = world.rank === 0;
-  const checkpoint = leads ? await choose() : undefined;
-  const dir = await broadcastJson(world, checkpoint?.dir ?? null);
-  return leads || dir === null ? checkpoint : readCheckpoint(dir);
+  const chosen = await together(world, async () => (leads ? choose() : undefined));
+  const dir = await broadcastJson(world, chosen?.dir ?? null);
+  const read = async () => (leads || dir === null ? chosen : readShared(dir));
+  return (await together(world, read, factsOf)) as T;
 }
+
+async function readShared(dir: string): Promise<Checkpoint> {
+  if (!(await exists(dir))) throw notShared(dir);
+  return readCheckpoint(dir);
+}
+
+const factsOf = (checkpoint: Checkpoint | undefined): Facts =>
+  checkpoint ? { [`the checkpoint ${checkpoint.dir}`]: checkpoint.manifest.sha256 } : {};

@@ -11,6 +11,7 @@ import { CONFIG_COPY, linkLatest, REPORT, readJson, writeJson } from "../../save
 import { publishSaved } from "../../train/publish-saved.js";
 import { settleAfter } from "../../train/run-checkpoints.js";
 import { fromRank0 } from "../../train/shared-checkpoints.js";
+import { refuseUnshared } from "../../train/shared-directory.js";
 import { Trainer } from "../../train/trainer.js";
 import { carriedOf, mayPrune } from "../../train/training-state.js";
 import { growingSource } from "./growing-source.js";
@@ -52,8 +53,9 @@ class Continuation {
   async run(): Promise<ContinueResult> {
     const { config, runDir, settings } = this.options;
     if (this.leads) await checkRunDirectory(runDir, config, "continue", settings);
+    await refuseUnshared(this.world, runDir, this.lock);
     refuseEnds(config);
-    const newest = (await fromRank0(this.world, () => this.newest()))!;
+    const newest = await fromRank0(this.world, () => this.newest());
     const report = (await readJson(runDir, REPORT)) as SavedReport | undefined;
     refuseUnfinished(newest, report?.training?.reason);
     await this.publishOwed(newest);
