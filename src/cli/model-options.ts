@@ -1,9 +1,14 @@
 import { availableParallelism } from "node:os";
+import { together } from "../distributed/agree.js";
+import type { World } from "../distributed/world.js";
 import { BUILD_COMMAND } from "../native/find-core.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../saved/backend.js";
 import { type CheckpointChoice, findCheckpoint, withCheckpoint } from "../saved/find-checkpoint.js";
-import { openModel, type TrainedModel } from "../saved/model.js";
+import { openModel, openSharedModel, type SharedModel, type TrainedModel } from "../saved/model.js";
 import { INFERENCE_BATCH } from "../train/evaluate.js";
+import { factsOf, readTold, type ToldCheckpoint, toldByRank0 } from "../train/shared-checkpoints.js";
+import { version } from "../version.js";
+import { refuseReference, threadsOfRank } from "./on-ranks.js";
 import { settingsOf, settingsOption } from "./settings-option.js";
 import { choiceOption, countOption, MAX_THREADS, UsageError } from "./usage.js";
 
@@ -30,7 +35,7 @@ export const modelOptions = {
   ...settingsOption,
 } as const;
 
-interface ModelArgs {
+export interface ModelArgs {
   readonly run: string;
   readonly checkpoint?: string;
   readonly threads?: string;
@@ -49,6 +54,38 @@ export async function openModelOf(args: ModelArgs, rawArgs: readonly string[]): 
   return withCheckpoint(
     () => findCheckpoint(args.run, choice, console.error),
     (checkpoint) => openModel(checkpoint, { backend, maxBatch: INFERENCE_BATCH, threads, ...code }),
+  );
+}
+
+/** The model of a command that scores on all ranks: each has its share of the tables. One process has all of it. */
+export async function openModelOn(
+  world: World,
+  args: ModelArgs,
+  rawArgs: readonly string[],
+): Promise<TrainedModel | SharedModel> {
+  if (world.size === 1) return openModelOf(args, rawArgs);
+  refuseReference(world, args.backend);
+  const processors = await threadsOfRank(world);
+  const { backend } = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES));
+  const threads = countOption("threads", args.threads, MAX_THREADS) ?? processors;
+  const choice = checkpointChoice(args.checkpoint);
+  const settings = settingsOf(rawArgs);
+  const code = { importModules: args["import-modules"], settings };
+  const open = async (chosen: ToldCheckpoint) =>
+    openSharedModel(await readTold(chosen, ["model"]), { backend, threads, world, ...code });
+  return withCheckpoint(
+    () => toldByRank0(world, () => findCheckpoint(args.run, choice, console.error)),
+    (chosen) =>
+      together(
+        world,
+        () => open(chosen),
+        ({ checkpoint }) => ({
+          "the version of Pairloom": version,
+          "the settings": JSON.stringify(settings),
+          ...factsOf(checkpoint),
+        }),
+      ),
+    world,
   );
 }
 

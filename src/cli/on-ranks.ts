@@ -14,7 +14,7 @@ const RANK_0_FIRST = 300;
 const RANK_0_FIRST_ALONE = 2000;
 
 /** Commands that run as several ranks, by themselves or where an option asks for it. */
-const RANKED = ["train", "doctor"];
+const RANKED = ["train", "eval", "predict", "doctor"];
 
 /**
  * Whether a command must not run here, because it runs as one process and this is one of several. The other ranks end
@@ -98,6 +98,16 @@ async function useCommonInstructions(world: World): Promise<void> {
   const [first, ...others] = await gatherJson(world, addon.isas());
   const common = first.find((isa) => others.every((isas) => isas.includes(isa)));
   if (common !== undefined && common !== addon.isa()) addon.selectIsa(common);
+}
+
+/** @throws UsageError for a backend that several ranks cannot use */
+export function refuseReference({ size }: World, backend: string | undefined): void {
+  if (size === 1 || backend !== "reference") return;
+  throw new UsageError({
+    what: "the reference backend runs as one process",
+    got: `${size} ranks`,
+    next: "Remove --backend.",
+  });
 }
 
 /**

@@ -10,21 +10,24 @@ import { openSource } from "../data/source/source.js";
 import { ConfigError } from "../errors.js";
 import { labelNames } from "../features/targets.js";
 import { oneOf } from "../near-names.js";
-import type { TrainedModel } from "../saved/model.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { checkOutput, quarantineOf } from "./output-file.js";
 import { PredictionsFile, refuseFormat } from "./predictions-file.js";
-import { RowCount, type ScoredBatch, scoreSource } from "./score.js";
+import { RowCount, type ScoredBatch, type ScoringModel, scoreAlong, scoreSource } from "./score.js";
 
-export interface PredictOptions {
-  readonly model: TrainedModel;
+/** The rows to score. */
+export interface PredictedRows {
+  readonly model: ScoringModel;
   readonly source: SourceConfig;
   /** The place that named the source, for errors. */
   readonly where: string;
-  /** `.csv` or `.parquet`. */
-  readonly output: string;
   /** Columns of the source to copy to the output. */
   readonly columns: readonly string[];
+}
+
+export interface PredictOptions extends PredictedRows {
+  /** `.csv` or `.parquet`. */
+  readonly output: string;
   readonly onRows: (rows: number) => void;
 }
 
@@ -66,9 +69,14 @@ export async function predictRun(options: PredictOptions): Promise<PredictResult
   return { rows, quarantine: quarantine.written ? quarantine.path : undefined };
 }
 
+/** What the other ranks do while rank 0 predicts. */
+export function predictAlong({ model, source, where, columns }: PredictedRows): Promise<void> {
+  return scoreAlong(model, source, { where, passthrough: columns });
+}
+
 /** The files of a source, and the SQL types of the copied columns. */
 async function describeSource(
-  { features }: TrainedModel,
+  { features }: ScoringModel,
   source: SourceConfig,
   where: string,
   columns: readonly string[],

@@ -2,11 +2,12 @@ import { LABEL_COLUMN, WEIGHT_COLUMN } from "../columns/columns.js";
 import type { SourceConfig } from "../data/data-config.js";
 import { encodingSteps } from "../data/pack/pack-source.js";
 import { type ScanBatch, type ScanOptions, scanSource } from "../data/source/scan.js";
+import { SOLO } from "../distributed/world.js";
 import { DataError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { labelNames } from "../features/targets.js";
 import type { Evaluation } from "../metrics/index.js";
-import type { TrainedModel } from "../saved/model.js";
+import type { DescribedModel, SharedModel } from "../saved/model.js";
 import {
   columnIds,
   columnValues,
@@ -15,30 +16,46 @@ import {
   metricSettings,
   predictLogits,
 } from "../train/evaluate.js";
+import type { ScoringExecutable } from "../train/saved-executable.js";
 import { factsOf } from "../train/step/loss/index.js";
 import { KnownValues } from "./known-values.js";
+import { readTogether } from "./read-together.js";
 import type { SplitSource } from "./sources.js";
 
 /** Rows per batch: a few steps of inference, with bounded memory. */
 const BATCH_ROWS = 8 * INFERENCE_BATCH;
+
+/** A trained model, or one that ranks share. */
+export type ScoringModel = DescribedModel & ScoringExecutable & Partial<Pick<SharedModel, "world">>;
 
 export interface ScoredBatch extends ScanBatch {
   /** [columns.rows, outputs] */
   readonly logits: Float32Array;
 }
 
-/** Scores a source of any size in batches, in the order of its rows. @throws DataError, ConfigError as `scanSource` */
+/**
+ * Scores a source of any size in batches, in the order of its rows. Ranks that share the model all call it, and get the same.
+ * @throws DataError, ConfigError as `scanSource`; ExecutionError if ranks read different rows
+ */
 export async function* scoreSource(
-  model: TrainedModel,
+  model: ScoringModel,
   source: SourceConfig,
   options: Omit<ScanOptions, "batchRows">,
 ): AsyncGenerator<ScoredBatch> {
-  const { data, train } = model.config;
-  const { task } = factsOf(train.loss);
+  const { config, features, executable, batch: rowsPerStep, world = SOLO } = model;
+  const { task } = factsOf(config.train.loss);
   const { labels } = task;
-  const outputs = task.outputs(labelNames(data.label));
-  for await (const batch of scanSource(source, model.features, { ...options, labels, batchRows: BATCH_ROWS }))
-    yield { ...batch, logits: await predictLogits(model.executable, batch.columns, outputs) };
+  const outputs = task.outputs(labelNames(config.data.label));
+  const batches = scanSource(source, features, { ...options, labels, batchRows: BATCH_ROWS });
+  for await (const batch of readTogether(world, batches)) {
+    const logits = await predictLogits(executable, batch.columns, outputs, undefined, rowsPerStep);
+    yield { ...batch, logits };
+  }
+}
+
+/** What ranks do while rank 0 uses the scores of these rows. */
+export async function scoreAlong(...scored: Parameters<typeof scoreSource>): Promise<void> {
+  for await (const _ of scoreSource(...scored));
 }
 
 /** Counts the rows of a source: read = used + refused. */
@@ -111,18 +128,18 @@ export interface SourceEvaluation {
 
 /** Every metric of a model on a source. Needs 12 bytes of memory per row, because the exact AUC needs all scores. */
 export async function evaluateSource(
-  model: TrainedModel,
-  { source, split }: SplitSource,
+  model: ScoringModel,
+  source: SplitSource,
   where: string,
   onRows: (rows: number) => void,
 ): Promise<SourceEvaluation> {
-  const { label, weight, maxBadRows } = model.config.data;
+  const { maxBadRows } = model.config.data;
   const { groups } = model.config.train;
   const rows = new RowCount(model.features);
   const parts: Record<"logits" | "labels" | "weights", Float32Array>[] = [];
   const groupIds: Float64Array[] = [];
   const numbers = new Map<bigint, number>();
-  for await (const batch of scoreSource(model, source, { where, label, weight, split })) {
+  for await (const batch of scoreSource(model, source.source, labelled(model, source, where))) {
     rows.add(batch);
     const labels = columnValues(batch.columns, LABEL_COLUMN);
     parts.push({ logits: batch.logits, labels, weights: columnValues(batch.columns, WEIGHT_COLUMN) });
@@ -138,6 +155,16 @@ export async function evaluateSource(
   const scored = { logits: join("logits"), labels: join("labels"), weights: join("weights") };
   const ids = groups && { groups: concatenate(groupIds, Float64Array) };
   return { evaluation: measure({ ...scored, ...ids }, metricSettings(model.config)), rows };
+}
+
+/** What the other ranks do meanwhile. */
+export function evaluateAlong(model: ScoringModel, source: SplitSource, where: string): Promise<void> {
+  return scoreAlong(model, source.source, labelled(model, source, where));
+}
+
+function labelled({ config }: ScoringModel, { split }: SplitSource, where: string): ScanOptions {
+  const { label, weight } = config.data;
+  return { where, label, weight, split };
 }
 
 function concatenate<T extends Float32Array | Float64Array>(

@@ -11,6 +11,7 @@ import {
   readPointer,
 } from "../checkpoint/index.js";
 import { stepOfName } from "../checkpoint/paths.js";
+import { broadcastJson, SOLO, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf, PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { membersDirectory } from "../train/members.js";
@@ -43,18 +44,23 @@ export async function findCheckpoint(
 
 /**
  * Finds a checkpoint and uses it: another one if a training process removes it meanwhile.
+ * @param world of ranks that all find and use it, and fail together; rank 0 sees whether it has been removed
  * @throws what {@link findCheckpoint} and `use` throw
  */
-export async function withCheckpoint<T>(
-  find: () => Promise<Checkpoint>,
-  use: (checkpoint: Checkpoint) => Promise<T>,
+export async function withCheckpoint<C extends Pick<Checkpoint, "dir">, T>(
+  find: () => Promise<C>,
+  use: (checkpoint: C) => Promise<T>,
+  world: World = SOLO,
 ): Promise<T> {
   for (;;) {
     const checkpoint = await find();
     try {
       return await use(checkpoint);
     } catch (error) {
-      if (await exists(checkpoint.dir)) throw error;
+      // One that is not of Pairloom may be of this rank alone, which then ends the others.
+      if (world.size > 1 && !(error instanceof PairloomError)) throw error;
+      const isThere = world.rank === 0 ? await exists(checkpoint.dir) : undefined;
+      if (await broadcastJson(world, isThere)) throw error;
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { type Config, configWith, resolveConfig } from "../config/config.js";
 import type { Setting } from "../config/settings.js";
+import type { World } from "../distributed/world.js";
 import { ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
@@ -9,7 +10,14 @@ import { storeTables } from "../passes/store-tables.js";
 import { showValue } from "../show-value.js";
 import { type ChangedExecutable, changedExecutable } from "../train/changed-executable.js";
 import { fittedFeatureInfos } from "../train/feature-info.js";
-import { type SavedExecutable, type ScoringOptions, savedExecutable } from "../train/saved-executable.js";
+import {
+  type SavedExecutable,
+  type ScoringExecutable,
+  type ScoringOptions,
+  type SharedOptions,
+  savedExecutable,
+  sharedExecutable,
+} from "../train/saved-executable.js";
 import { inferenceGraph } from "../train/step/model-graphs.js";
 import { specOf } from "../train/step/model-spec.js";
 import { refuseOtherCount, refuseOtherFeatures } from "./check-features.js";
@@ -26,6 +34,12 @@ export interface DescribedModel {
 /** A trained model, ready to score. */
 export interface TrainedModel extends DescribedModel, SavedExecutable {
   readonly checkpoint: Checkpoint;
+}
+
+/** A trained model whose tables ranks share. All of them score the same rows. */
+export interface SharedModel extends DescribedModel, ScoringExecutable {
+  readonly checkpoint: Checkpoint;
+  readonly world: World;
 }
 
 export interface DescribeOptions extends CodeOptions {
@@ -80,6 +94,19 @@ export async function openModel(
 ): Promise<TrainedModel> {
   const described = await describeModel(checkpoint, options);
   return { ...described, checkpoint, ...(await savedExecutable(checkpoint, described, options)) };
+}
+
+/**
+ * The same for ranks that score together: each reads its share of the tables.
+ * @throws CheckpointError
+ */
+export async function openSharedModel(
+  checkpoint: Checkpoint,
+  options: SharedOptions & DescribeOptions,
+): Promise<SharedModel> {
+  const described = await describeModel(checkpoint, options);
+  const { world } = options;
+  return { ...described, checkpoint, world, ...(await sharedExecutable(checkpoint, described, options)) };
 }
 
 /**

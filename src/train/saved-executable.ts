@@ -7,10 +7,13 @@ import type { Graph } from "../graph/graph.js";
 import type { Placement } from "../graph/placement.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { placedParameters, shardingOf } from "../passes/shard.js";
+import { batchOfInference } from "./evaluate.js";
 import { memberNames } from "./members.js";
 import { Parameters } from "./parameters.js";
 import { savedParameters } from "./saved-parameters.js";
+import { rowsPerStep } from "./step/gradient-accumulation.js";
 import { parametersOf } from "./step/model-graphs.js";
+import type { TrainedSections } from "./step/model-spec.js";
 import { putInStoredTables } from "./stored-tables.js";
 import { storesOf } from "./tiers.js";
 import { slotsOfTables, Translations } from "./translations.js";
@@ -24,8 +27,14 @@ export interface ScoringOptions {
   readonly mapped?: boolean;
 }
 
-export interface SavedExecutable {
+/** The forward pass with the parameters of a checkpoint. */
+export interface ScoringExecutable {
   readonly executable: Executable;
+  /** Rows per step, at most. */
+  readonly batch: number;
+}
+
+export interface SavedExecutable extends ScoringExecutable {
   /** Compiles a part of the forward pass with the same parameters, and some of its own. */
   readonly compile: (graph: Graph, maxBatch?: number, own?: ReadonlyMap<string, Memory>) => Executable;
   readonly parameters: ReadonlyMap<string, Memory>;
@@ -75,9 +84,11 @@ export async function savedExecutable(
 /** The ranks that share a model's tables. */
 export interface SharedBy {
   readonly world: World;
-  /** As in training. */
+  /** As in training. Default: all share all tables by rows. */
   readonly placements?: ReadonlyMap<string, Placement>;
 }
+
+export type SharedOptions = Pick<ScoringOptions, "backend" | "threads"> & SharedBy;
 
 /**
  * The same for ranks that score together: each reads its share of the tables into memory.
@@ -85,11 +96,12 @@ export interface SharedBy {
  */
 export async function sharedExecutable(
   checkpoint: Checkpoint,
-  { graph, features }: ScoringModel,
-  { backend, maxBatch, threads, world, placements }: ScoringOptions & SharedBy,
-): Promise<Executable> {
+  { config, graph, features }: ScoringModel & { readonly config: Pick<TrainedSections, "train"> },
+  { backend, threads, world, placements }: SharedOptions,
+): Promise<ScoringExecutable> {
   const attrs = placedParameters(graph, shardingOf(world.size, placements));
   const stores = storesOf(features, runDirOf(checkpoint.dir));
+  const batch = batchOfInference(stores.size > 0, rowsPerStep(config.train));
   const parameters = new Parameters(backend, attrs, stores, world.rank);
   const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members, slots: slotsOfTables(parameters.all) });
@@ -101,8 +113,9 @@ export async function sharedExecutable(
   } finally {
     await file.close();
   }
-  const options = { maxBatch, threads, world, placements, translations: translations.bound, frozen: true };
-  return backend.compile(graph, parameters.memory, options);
+  const bound = { translations: translations.bound, frozen: true };
+  const options = { maxBatch: batch, threads, world, placements, ...bound };
+  return { executable: backend.compile(graph, parameters.memory, options), batch };
 }
 
 const NONE: ReadonlyMap<string, Memory> = new Map();
@@ -116,5 +129,5 @@ export function compiled(
   const options = { threads, translations, frozen: true };
   const compile: SavedExecutable["compile"] = (part, rows = maxBatch, own = NONE) =>
     backend.compile(part, new Map([...parameters, ...own]), { ...options, maxBatch: rows });
-  return { executable: compile(graph), compile, translations, parameters, backend };
+  return { executable: compile(graph), batch: maxBatch, compile, translations, parameters, backend };
 }

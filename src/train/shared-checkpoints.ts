@@ -1,4 +1,4 @@
-import { type Checkpoint, exists, readCheckpoint } from "../checkpoint/index.js";
+import { type Checkpoint, exists, type Part, readCheckpoint } from "../checkpoint/index.js";
 import { type Facts, together } from "../distributed/agree.js";
 import { broadcastJson, type World } from "../distributed/world.js";
 import type { WatchedMetric } from "../metrics/index.js";
@@ -73,17 +73,36 @@ export async function fromRank0<T extends Checkpoint | undefined>(
   world: World,
   choose: () => Promise<T>,
 ): Promise<T> {
-  const leads = world.rank === 0;
-  const chosen = await together(world, async () => (leads ? choose() : undefined));
-  const dir = await broadcastJson(world, chosen?.dir ?? null);
-  const read = async () => (leads || dir === null ? chosen : readShared(dir));
-  return (await together(world, read, factsOf)) as T;
+  const chosen = await toldByRank0(world, choose);
+  const read = async () => chosen && readTold(chosen);
+  return (await together(world, read, (checkpoint) => (checkpoint ? factsOf(checkpoint) : {}))) as T;
 }
 
-async function readShared(dir: string): Promise<Checkpoint> {
+/** A checkpoint that rank 0 has chosen. */
+export interface ToldCheckpoint {
+  readonly dir: string;
+  /** On rank 0, which has read it. */
+  readonly read?: Checkpoint;
+}
+
+/** What rank 0 chooses. @throws what `choose` throws */
+export async function toldByRank0<T extends Checkpoint | undefined>(
+  world: World,
+  choose: () => Promise<T>,
+): Promise<ToldCheckpoint | Extract<T, undefined>> {
+  const read = await together(world, async () => (world.rank === 0 ? choose() : undefined));
+  const dir = await broadcastJson(world, read?.dir ?? null);
+  return dir === null ? (undefined as Extract<T, undefined>) : { dir, read };
+}
+
+/** @param parts which of it must be there @throws CheckpointError */
+export async function readTold({ dir, read }: ToldCheckpoint, parts?: readonly Part[]): Promise<Checkpoint> {
+  if (read) return read;
   if (!(await exists(dir))) throw notShared(dir);
-  return readCheckpoint(dir);
+  return readCheckpoint(dir, parts);
 }
 
-const factsOf = (checkpoint: Checkpoint | undefined): Facts =>
-  checkpoint ? { [`the checkpoint ${checkpoint.dir}`]: checkpoint.manifest.sha256 } : {};
+/** What must be equal on all ranks that read a checkpoint. */
+export const factsOf = ({ dir, manifest }: Checkpoint): Facts => ({
+  [`the checkpoint ${dir}`]: manifest.sha256,
+});

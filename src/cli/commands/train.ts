@@ -18,7 +18,7 @@ import { EXIT } from "../failure.js";
 import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
 import { modelOptions } from "../model-options.js";
-import { onRanks, threadsOfRank } from "../on-ranks.js";
+import { onRanks, refuseReference, threadsOfRank } from "../on-ranks.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
 import { shellWord, sqlOption } from "../shell-word.js";
 import { metricsTable, positiveShares } from "../tables.js";
@@ -68,7 +68,7 @@ interface Arguments extends Flags {
 
 async function trainOn(world: World, args: Arguments, rawArgs: readonly string[]): Promise<void> {
   refuseTogether(args);
-  refuseAlone(world, args);
+  refuseReference(world, args.backend);
   const processors = await threadsOfRank(world);
   const selected = selectBackend(choiceOption("backend", args.backend, BACKEND_NAMES), processors);
   const loaded = withOptions(await loadConfig(args.config, settingsOf(rawArgs)), {
@@ -123,17 +123,6 @@ function displayOf({ rank }: World, onTraining: () => void): Pick<TrainDisplay, 
     if (event.kind === "trainingStarted") onTraining();
   };
   return { log: () => undefined, stop: () => undefined, listen };
-}
-
-/** Options that ranks do not have yet. */
-function refuseAlone({ size }: World, args: Arguments): void {
-  if (size === 1) return;
-  if (args.backend === "reference")
-    throw new UsageError({
-      what: "the reference backend runs as one process",
-      got: `${size} ranks`,
-      next: "Remove --backend.",
-    });
 }
 
 /** Options that contradict `--continue`. */
