@@ -55,14 +55,14 @@ const FAMILIES: Readonly<Record<Mpirun["family"], (ranks: Ranks) => string[]>> =
 const perHost = (hosts: readonly string[], { ranks }: Pick<Ranks, "ranks">): number =>
   Math.ceil(ranks / hosts.length);
 
-/** How the launchers mark the lines of ranks: `[1,0]<stdout>:` and `[0] `. */
+/** How the launchers mark the lines of ranks: `[1,0]<stdout>:` and `[0] `. Open MPI also marks pieces of lines that are long. */
 const MARK = /^\[(?:[^\]]*,)?(\d+)\](?:<\w+>:| )/;
 
 /** A line as people read it: rank 0 speaks for all, other ranks say who they are. */
 export function readableLine(line: string): string {
   const mark = MARK.exec(line);
   if (!mark) return line;
-  const text = line.slice(mark[0].length);
+  const text = mark[0].endsWith(":") ? line.replaceAll(mark[0], "") : line.slice(mark[0].length);
   return mark[1] === "0" ? text : `[${mark[1]}] ${text}`;
 }
 

@@ -5,6 +5,7 @@ import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
 import { gatherJson, SOLO, type World } from "../distributed/world.js";
 import { errorText, exitCodeOf, printError } from "./failure.js";
 import { fillLines, withCommas } from "./fill-lines.js";
+import { Interrupt } from "./interrupt.js";
 import { launcherOf } from "./launcher.js";
 import { nativeCore } from "./native-core.js";
 import { UsageError } from "./usage.js";
@@ -33,11 +34,19 @@ export function refusesRanks(name: string): boolean {
   });
 }
 
-/** Runs a command on each rank that a launcher has started, or alone. */
-export async function onRanks(work: (world: World) => Promise<void>): Promise<void> {
+/**
+ * Runs a command on each rank that a launcher has started, or alone.
+ * @param signals `handled` if the work handles signals itself. Else they end all ranks: launchers may report success where they
+ * kill them
+ */
+export async function onRanks(
+  work: (world: World) => Promise<void>,
+  signals: "end" | "handled" = "end",
+): Promise<void> {
   const launcher = launcherOf(process.env);
   if (!launcher) return work(SOLO);
   const world = await open(launcher);
+  if (signals === "end") new Interrupt(() => undefined);
   try {
     await tellPlaces(world);
     await useCommonInstructions(world);

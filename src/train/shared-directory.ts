@@ -40,7 +40,7 @@ export function notShared(directory: string): CheckpointError {
     what: "the directory is not that of rank 0",
     where: directory,
     got: "a directory of its own, or none",
-    expected: "the files that rank 0 writes",
+    expected: "the files that rank 0 sees",
     next: ONE_DIRECTORY,
   });
 }

@@ -56,7 +56,7 @@ export const train = command(
     backend: modelOptions.backend,
     ...settingsOption,
   },
-  (args, rawArgs) => onRanks((world) => trainOn(world, args, rawArgs)),
+  (args, rawArgs) => onRanks((world) => trainOn(world, args, rawArgs), "handled"),
 );
 
 interface Arguments extends Flags {
