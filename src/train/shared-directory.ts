@@ -9,7 +9,7 @@ export const ONE_DIRECTORY =
   "All ranks must see the same directory: put it on a file system that all machines share.";
 
 /** Milliseconds in which a file of another machine must be seen, as network file systems show new ones late, and between looks. */
-const PATIENCE = 15_000;
+const PATIENCE = 10_000;
 const PAUSE = 250;
 
 /**
