@@ -20,9 +20,9 @@ type Case = (typeof CASES)[number];
 /** UCX finds out that both hosts are one machine, and would use its memory. */
 const TCP = { UCX_TLS: "tcp,self" };
 const TURNS = 5;
-/** Of a call that is measured, and of one before it, in which the connections learn a new limit. */
+/** Of a call that is measured, and of one before it: after fewer, TCP has not settled for a new limit. */
 const STEPS = 8;
-const STEPS_BEFORE = 2;
+const STEPS_BEFORE = 10;
 
 /** Milliseconds of a step, by limit and turn, and the bytes that rank 0 sends in one. */
 interface StepTimes {
