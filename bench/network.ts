@@ -108,7 +108,6 @@ const RANK = [process.execPath, "--import", import.meta.resolve("tsx"), resolve(
 async function inTurns(hosts: TwoHosts, jobs: readonly NetworkJob[]): Promise<StepTimes> {
   const times = jobs.map(() => LIMITS.map((): number[] => []));
   const before = await jobs[0].call(STEPS);
-  await jobs[1].call(STEPS);
   let last = before;
   for (let turn = 0; turn < TURNS; turn++)
     for (const [limit, { rate }] of LIMITS.entries()) {

@@ -34,14 +34,9 @@ export function segmentsOf(
 ): Map<Node, number> {
   const dependent = dependentOnRows(nodes);
   const early = inOrder.filter((node) => !dependent.has(node));
-  const rest = reductionsFirst(
-    nodes,
-    inOrder.filter((node) => dependent.has(node)),
-    rows,
-  );
-  const { order, cuts } = bestDivision(nodes, rest, rows);
-  const beforeRows = sumOf(piecesOf(nodes, inPlaces(early), rows), "time");
-  const first = Number(beforeRows > LEAST_GAIN * sumOf(piecesOf(nodes, rest, rows), "time"));
+  const rest = inOrder.filter((node) => dependent.has(node));
+  const { order, cuts } = bestDivision(nodes, reductionsFirst(nodes, rest, rows), rows);
+  const first = Number(timeOfAll(early, rows) > LEAST_GAIN * timeOfAll(rest, rows));
   const segments = new Map(early.map((node) => [node, 0]));
   order.forEach(({ node }, i) => void segments.set(node, first + cuts.filter((cut) => cut <= i).length));
   return segments;
@@ -66,14 +61,12 @@ interface Placed {
   readonly place: number;
 }
 
-const inPlaces = (nodes: readonly Node[]): Placed[] => nodes.map((node, place) => ({ node, place }));
-
 /**
  * The same order, but for reductions, and short equations for them alone, directly after what they read: sooner sent, and what
  * else reads it is in the next segment.
  */
 function reductionsFirst(nodes: readonly Node[], inOrder: readonly Node[], rows: number): Placed[] {
-  const long = LEAST_GAIN * inOrder.reduce((sum, node) => sum + timeOf(node, rows), 0);
+  const long = LEAST_GAIN * timeOfAll(inOrder, rows);
   const readElsewhere = new Set(nodes.flatMap((node) => (isReduction(node) ? [] : node.inputs)));
   const isShort = (node: Node) =>
     timeOf(node, rows) < long && node.outputs.every((output) => !readElsewhere.has(output));
@@ -94,10 +87,10 @@ const isReduction = (node: Node): boolean => executionOf(node) === "reduces";
  * a reduction may be better in the end than the gradients of rows.
  */
 function bestDivision(nodes: readonly Node[], order: readonly Placed[], rows: number): Division {
-  const pieces = piecesOf(nodes, order, rows);
-  const long = LEAST_GAIN * sumOf(pieces, "time");
-  const orders = order.flatMap((each, i) => {
-    if (!isReduction(each.node) || pieces[i].time < long) return [];
+  const all = order.map(({ node }) => node);
+  const long = LEAST_GAIN * timeOfAll(all, rows);
+  const orders = order.flatMap((each) => {
+    if (!isReduction(each.node) || timeOf(each.node, rows) < long) return [];
     return [[...order.filter((other) => other !== each), { node: each.node, place: order.length }]];
   });
   const divisions = [order, ...orders].map((each) => ({
@@ -190,6 +183,9 @@ function timeOf(node: Node, rows: number): number {
   const { flops, elements } = costOf(node, rows);
   return flops + FLOPS_PER_ELEMENT.cached * elements.reduce((sum, count) => sum + count, 0);
 }
+
+const timeOfAll = (nodes: readonly Node[], rows: number): number =>
+  nodes.reduce((sum, node) => sum + timeOf(node, rows), 0);
 
 /** Adds the cut that saves most, as long as it is worth it. */
 function bestCuts(pieces: readonly Piece[]): { cuts: number[]; end: number } {

@@ -50,20 +50,11 @@ export class TwoHosts {
    */
   limit(rate: string | undefined): void {
     for (const name of this.names) {
-      const device = ["dev", name, "root"];
-      spawnSync("tc", ["-n", name, "qdisc", "del", ...device]); // fails where there is no limit yet
+      const queue = (what: string, ...how: string[]) =>
+        spawnSync("tc", ["-n", name, "qdisc", what, "dev", name, "root", ...how]);
+      queue("del"); // fails where there is no limit yet
       if (!rate) continue;
-      const { status, stderr } = spawnSync("tc", [
-        "-n",
-        name,
-        "qdisc",
-        "add",
-        ...device,
-        "tbf",
-        "rate",
-        rate,
-        ...BUCKET,
-      ]);
+      const { status, stderr } = queue("add", "tbf", "rate", rate, ...BUCKET);
       if (status !== 0) throw new Error(`tc cannot limit ${name} to ${rate}: ${stderr}`);
     }
   }
