@@ -24,7 +24,8 @@ export async function* readTogether(
 }
 
 function rowsText(batch: ScanBatch | undefined): string {
-  if (!batch || batch.columns.rows === 0) return "no more rows";
-  const { columns, rowNumbers } = batch;
+  if (!batch) return "no more rows";
+  const { columns, rowNumbers, bad, malformedRows } = batch;
+  if (columns.rows === 0) return `${bad.length + malformedRows.length} refused rows and no others`;
   return `rows ${rowNumbers[0]} to ${rowNumbers.at(-1)} with the checksum ${checksumOf(columns)}`;
 }
