@@ -9,6 +9,7 @@
 
 #include "distributed/mpi_calls.h"
 #include "distributed/pulses.h"
+#include "platform/inherited_socket.h"
 #include "platform/process.h"
 #include "program/error.h"
 
@@ -140,9 +141,18 @@ void finalize(const Mpi& mpi, int code) {
   done.set_value();
 }
 
+// MPICH's launcher, and Slurm's for it (PMI 1 and 2), talk to each rank through a socket that they have opened for it.
+void find_launcher() {
+  if (has_inherited_socket("PMI_FD", "PMI_RANK")) return;
+  throw Error({"the connection to the launcher of the ranks is closed", std::string("PMI_FD=") + std::getenv("PMI_FD"),
+               "a program between the launcher and this process, such as npx, has not passed it on", "",
+               "Start the ranks without npx: mpirun -n 4 node_modules/.bin/pairloom ..., or npx pairloom launch -n 4 ..."});
+}
+
 // The life of the library, on a thread of its own: the standard wants the thread that opens it to close it.
 void serve(const std::vector<std::string>& libraries, seconds patience, Opened& opened) {
   static MpiCalls calls(load_mpi(libraries));
+  find_launcher();
   initialize(calls.library());
   const std::shared_ptr<MpiWorld> world = make_world(calls);
   const Mpi::Handle control = duplicate_world(calls.library());
@@ -157,7 +167,8 @@ void serve(const std::vector<std::string>& libraries, seconds patience, Opened& 
 }  // namespace
 
 std::shared_ptr<World> open_mpi_world(std::vector<std::string> libraries, seconds patience) {
-  static Opened opened;
+  // Never destroyed: a library that cannot open ends the process while the caller waits.
+  static Opened& opened = *new Opened;
   std::future<std::shared_ptr<World>> world = opened.get_future();
   std::thread([libraries = std::move(libraries), patience] {
     try {

@@ -47,7 +47,7 @@ export class ProcessWorld extends NativeWorld {
   static async open(addon: Addon, launcher: Launcher, patience = PATIENCE): Promise<ProcessWorld> {
     const { handle, version } = await addon
       .openWorld(launcher.libraries, patience)
-      .catch((error) => refuseMissing(error, launcher));
+      .catch((error) => refuse(error, launcher));
     const world = new ProcessWorld(addon, handle, version);
     if (world.size === launcher.ranks) return world;
     await world.finish();
@@ -71,16 +71,11 @@ export class ProcessWorld extends NativeWorld {
   }
 }
 
-function refuseMissing(error: unknown, { name, install }: Launcher): never {
+function refuse(error: unknown, { name, install }: Launcher): never {
   if (!(error instanceof PairloomError)) throw error;
-  throw new ExecutionError(
-    {
-      ...error.report,
-      where: `a process started by ${name}`,
-      next: `Install it on every machine: ${install}. Or set PAIRLOOM_MPI to the path of the library.`,
-    },
-    { cause: error },
-  );
+  const missing = `Install it on every machine: ${install}. Or set PAIRLOOM_MPI to the path of the library.`;
+  const { where = `a process started by ${name}`, next = missing } = error.report;
+  throw new ExecutionError({ ...error.report, where, next }, { cause: error });
 }
 
 function strange({ library, size }: ProcessWorld, { name, ranks }: Launcher): ExecutionError {

@@ -57,6 +57,11 @@ export class Job {
 /** Node, for programs in TypeScript. */
 const NODE = [process.execPath, "--import", import.meta.resolve("tsx")];
 
+/** How to start a program beside this file. */
+export function testProgram(name: string): string[] {
+  return [...NODE, resolve("test/ranks", name)];
+}
+
 /** A job of a program beside this file. */
 export function rankJob(
   launcher: readonly string[],
@@ -65,8 +70,7 @@ export function rankJob(
   env?: NodeJS.ProcessEnv,
   program = "rank-entry.ts",
 ): Job {
-  const entry = resolve("test/ranks", program);
-  return new Job([...launcher, "-n", String(ranks), ...NODE, entry, ...args], env);
+  return new Job([...launcher, "-n", String(ranks), ...testProgram(program), ...args], env);
 }
 
 /** Whether a process runs: one that has ended and is not yet waited for does not. */

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { loadAddon } from "../../src/native/addon.js";
-import { isAlive, LAUNCHERS, rankJob } from "./job.js";
+import { isAlive, Job, LAUNCHERS, rankJob, testProgram } from "./job.js";
 import { TwoHosts } from "./network.js";
 
 /*
@@ -32,6 +32,17 @@ const FAULTS: readonly Fault[] = [
   { name: "exit", code: 70, says: /ends with exit code 0 before all ranks have finished/ },
 ];
 
+/** Whether Linux lets a process take an open file from the one that started it. */
+function canTakeFiles(): boolean {
+  try {
+    return (
+      process.getuid!() === 0 || readFileSync("/proc/sys/kernel/yama/ptrace_scope", "utf8").trim() === "0"
+    );
+  } catch {
+    return process.platform === "linux";
+  }
+}
+
 const OPTIONS = { concurrent: true };
 
 describe.skipIf(!loadAddon().addon).each(LAUNCHERS)(
@@ -44,6 +55,26 @@ describe.skipIf(!loadAddon().addon).each(LAUNCHERS)(
       expect(out).toContain(name);
       expect(out.match(/finished/g)).toHaveLength(1);
     });
+
+    it.skipIf(!canTakeFiles())(
+      "finish where a program stands between the launcher and a rank, as npx does",
+      async () => {
+        const { code, out } = await rankJob(command, 2, ["work"], {}, "between-entry.ts").end();
+        expect(code, out).toBe(0);
+        expect(out.match(/finished/g)).toHaveLength(1);
+      },
+    );
+
+    it.runIf(name === "MPICH")(
+      "say so if the program between has closed the way to the launcher",
+      async () => {
+        const env = { PMI_SIZE: "2", PMI_RANK: "0", PMI_FD: "1000" };
+        const { code, out } = await new Job(testProgram("rank-entry.ts"), env).end();
+        expect(code).toBe(1);
+        expect(out).toContain("PMI_FD=1000: the connection to the launcher of the ranks is closed");
+        expect(out).toContain("Start the ranks without npx");
+      },
+    );
 
     const cases = FAULTS.flatMap((fault) => RANKS.map((rank) => ({ ...fault, rank })));
     it.each(cases)("all end after $name of rank $rank", async ({ name: mode, signal, code, says, rank }) => {
