@@ -6,7 +6,7 @@ import { version } from "../version.js";
 import type { CommandName } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { helpOf, helpOfAll } from "./help.js";
-import { refusesRanks } from "./on-ranks.js";
+import { isOtherRank, refuseRanks } from "./on-ranks.js";
 import { joinNegativeValues, UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
@@ -42,20 +42,23 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await dispatch(argv);
   } catch (error) {
+    // All ranks have the same command line. Those that do not tell what is wrong with it end without an error: a launcher would
+    // end rank 0 for it, perhaps before it has told.
+    if (error instanceof UsageError && isOtherRank()) return;
     printError(error);
     process.exitCode = exitCodeOf(error);
   }
 }
 
 async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
-  if (name === "--version" || name === "-v") return console.log(version);
+  if (name === "--version" || name === "-v") return print(version);
   if (name === undefined || name === "--help" || name === "-h" || name === "help")
-    return console.log(helpOfAll(version));
+    return print(helpOfAll(version));
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
-  if (refusesRanks(name)) return;
+  refuseRanks(name);
   const command = await COMMANDS[name as CommandName]();
   if (rest.includes("--help") || rest.includes("-h"))
-    return console.log(helpOf(name as CommandName, command.args as ArgsDef));
+    return print(helpOf(name as CommandName, command.args as ArgsDef));
   const rawArgs = joinNegativeValues(command.args as ArgsDef, rest);
   await runCommand(command, { rawArgs }).catch((error: Error) => {
     if (error.name !== "CLIError") throw error;
@@ -65,6 +68,10 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
       next: `Run npx pairloom ${name} --help to see the usage.`,
     });
   });
+}
+
+function print(text: string): void {
+  if (!isOtherRank()) console.log(text);
 }
 
 function unknownCommand(name: string): UsageError {

@@ -17,15 +17,15 @@ const RANK_0_FIRST_ALONE = 2000;
 /** Commands that run as several ranks, by themselves or where an option asks for it. */
 const RANKED = ["train", "eval", "predict", "doctor"];
 
-/**
- * Whether a command must not run here, because it runs as one process and this is one of several. The other ranks end
- * without an error: a launcher would end rank 0 for it, perhaps before it has told.
- * @throws UsageError on rank 0, which tells of it
- */
-export function refusesRanks(name: string): boolean {
+/** Whether this is a rank that rank 0 speaks for. */
+export function isOtherRank(): boolean {
+  return (launcherOf(process.env)?.rank ?? 0) > 0;
+}
+
+/** @throws UsageError if this is one of several ranks, and the command runs as one process */
+export function refuseRanks(name: string): void {
   const launcher = launcherOf(process.env);
-  if (!launcher || RANKED.includes(name)) return false;
-  if (launcher.rank > 0) return true;
+  if (!launcher || RANKED.includes(name)) return;
   throw new UsageError({
     what: `pairloom ${name} runs as one process`,
     got: `${launcher.ranks} ranks, started by ${launcher.name}`,

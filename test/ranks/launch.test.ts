@@ -64,10 +64,20 @@ describe.skipIf(!loadAddon().addon || LAUNCHERS.length === 0)(
   },
 );
 
-it("leaves without an error where rank 0 tells of it: a launcher would end rank 0 before", async () => {
+it.each([
+  ["refuses a command", 1, ["runs"]],
+  ["refuses an option", 1, ["train", "--bogus"]],
+  ["knows no such command", 1, ["trian"]],
+  ["prints help", 0, ["train", "--help"]],
+  ["prints its version", 0, ["--version"]],
+])("only rank 0 speaks where Pairloom %s, and the others end without an error", async (_, code, args) => {
   vi.stubEnv("PMI_SIZE", "2");
+  vi.stubEnv("PMI_RANK", "0");
+  const first = await cli(...args);
   vi.stubEnv("PMI_RANK", "1");
-  const ended = await cli("runs");
+  const other = await cli(...args);
   vi.unstubAllEnvs();
-  expect(ended).toEqual({ code: 0, out: "", err: "" });
+  expect(first.code).toBe(code);
+  expect(first.out + first.err).not.toBe("");
+  expect(other).toEqual({ code: 0, out: "", err: "" });
 });
