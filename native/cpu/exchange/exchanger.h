@@ -18,7 +18,8 @@ class Exchanger {
 
   // Before the first round.
   virtual void begin(const StepContext&) {}
-  // Bytes for another rank and from one: multiples of 4.
+  // Bytes for another rank and from one: multiples of 4, so that numbers may be read in place. Rows of 16 bits a number,
+  // which are copied, may take any even number.
   virtual uint64_t sends(uint32_t round, uint32_t to) const = 0;
   virtual uint64_t receives(uint32_t round, uint32_t from) const = 0;
   // Threads may pack, and unpack, the parts of different ranks at once. None of these throws. What is unpacked stays in
