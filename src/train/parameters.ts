@@ -51,14 +51,14 @@ const trainedOf = (name: string) => `${name}/trained`;
 /** The weights, tables, statistics and optimizer states of a model, by name, in the backend's memory. */
 export class Parameters {
   private readonly parameters: ReadonlyMap<string, Parameter>;
-  /** The tables of which memory has only some rows at a time, by the name of their translation. */
+  /** The tables of which this rank has rows, and memory only some of them at a time, by the name of their translation. */
   readonly tiers: ReadonlyMap<string, Tier>;
   /** The parameters bound by a training program. */
   readonly memory: ReadonlyMap<string, Memory>;
   /** The parameters bound for evaluation: moving averages replace the weights that have one. */
   readonly averaged: ReadonlyMap<string, Memory>;
   /** The names of the translations of tables with a store, also where this rank has no row of them. */
-  private readonly inTiers: ReadonlySet<string>;
+  readonly inTiers: ReadonlySet<string>;
   /** The initial values of rows in tiers that training has not met. */
   private readonly initial = new Map<string, InitialValues>();
 

@@ -451,7 +451,7 @@ export class Trainer {
   }
 
   private get inferenceBatch(): number {
-    return batchOfInference(this.parameters.tiers.size > 0, this.plan.batchSize);
+    return batchOfInference(this.parameters.inTiers.size > 0, this.plan.batchSize);
   }
 
   private tellMeasured(split: MeasuredSplit, values: Record<string, number>, evaluation: Evaluation): void {

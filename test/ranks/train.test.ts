@@ -330,10 +330,16 @@ describe.skipIf(!addon).each(COMPARED)("%s", (name) => {
   });
 });
 
-it.skipIf(!addon)(`ranks train and measure ${STORED_BATCH}`, async () => {
+it.skipIf(!addon).each([
+  ["all ranks have rows of it", 2000],
+  ["some ranks have no rows of it", 200],
+])(`ranks train and measure ${STORED_BATCH}: %s`, async (_, hash) => {
+  const base = configOf(STORED_BATCH);
+  const features = base.features.map((feature) => ("hash" in feature ? { ...feature, hash } : feature));
+  const config = { ...base, features };
   const [alone, together] = [newRun(), newRun()];
-  const { report } = await run(configOf(STORED_BATCH), alone, { ranks: 1 });
-  const { report: shared } = await run(configOf(STORED_BATCH), together, { ranks: 3 });
+  const { report } = await run(config, alone, { ranks: 1 });
+  const { report: shared } = await run(config, together, { ranks: 3 });
   expect(shared.results).toEqual(report.results);
   expect(await hashes(together)).toEqual(await hashes(alone));
 });
