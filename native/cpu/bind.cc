@@ -446,12 +446,15 @@ Executor::Section Executor::bind_section(std::vector<Stage> stages) {
   for (const Stage& each : section.stages) section.has_entries |= each.kind == StageKind::kEntries;
   if (stage.kind == StageKind::kExchange) {
     section.exchange = std::make_unique<ExchangeStage>();
+    std::vector<RowRoute*> fetched;
     for (uint32_t i = stage.first; i < stage.first + stage.count; ++i) {
-      instructions_[i].operation->exchange(instructions_[i], routes_, *section.exchange);
+      const BoundInstruction& bound = instructions_[i];
+      bound.operation->exchange(bound, routes_, *section.exchange);
+      const Opcode opcode = bound.source->opcode;
+      section.fetches |= opcode == Opcode::kFetchRows || opcode == Opcode::kTellRows;
+      if (opcode == Opcode::kFetchRows) fetched.push_back(&routes_[size_t(bound.attribute(kRoute))]);
     }
-    const Opcode first = instructions_[stage.first].source->opcode;
-    section.fetches = first == Opcode::kFetchRows || first == Opcode::kTellRows;
-    if (first == Opcode::kFetchRows) place_rows(routes_, *section.exchange);
+    place_rows(fetched, *section.exchange);
     return section;
   }
   const uint32_t end = section.stages.back().first + section.stages.back().count;

@@ -22,6 +22,10 @@ export function partsOf(ids: number): { readonly quotient: IdPart; readonly rema
 /** The translation from the ids of a table to those parts. */
 export const partName = (table: string, part: IdPart["kind"]) => `${table}/${part}`;
 
+/** The table of a part, by the translation of the part; undefined for the translation of a whole table. */
+export const tableOfPart = (translation: string): string | undefined =>
+  /^(.+)\/(?:quotient|remainder)$/.exec(translation)?.[1];
+
 /** The embeddings of a feature's ids, from one table or from two: [B] -> [B, dim]. */
 export function embedFeature(scope: Scope, ids: Tensor, feature: CategoricalFeature, dim: number): Tensor {
   const { composition } = feature;

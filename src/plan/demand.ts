@@ -5,6 +5,7 @@ import { producers } from "../graph/graph.js";
 import type { Node } from "../graph/op.js";
 import { mostColumns, type Placement } from "../graph/placement.js";
 import { type Entries, isBag, type Tensor } from "../graph/tensor.js";
+import { tableOfPart } from "../layers/composed-embedding.js";
 import type { ParameterAttrs } from "../ops/sources.js";
 import { chooseGeometry, plan } from "../passes/compile.js";
 import type { Plan } from "../passes/memory-plan.js";
@@ -35,7 +36,7 @@ export interface Demand {
 export interface TableDemand {
   /** Of the parameter. */
   readonly name: string;
-  /** In the config: the feature's embedding. */
+  /** In the config: the feature's embedding. Both parts of a compositional one have its name. */
   readonly table: string;
   readonly rows: number;
   readonly dim: number;
@@ -166,7 +167,7 @@ function tableDemand(
   const [rows, dim = 1] = shape;
   return {
     name,
-    table: tableOf(name) ?? name,
+    table: tableOfPart(translation ?? "") ?? tableOf(name) ?? name,
     rows,
     dim,
     dtype,

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.js";
 import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
+import { tableOfPart } from "../layers/composed-embedding.js";
 import { meanBound } from "./bound.js";
 import {
   ALL_CACHED,
@@ -25,7 +26,7 @@ type Division = "columnWise" | "grid" | { readonly columns: number };
 export interface PlanningOptions {
   /** By the name of the table in the config. */
   readonly constraints?: ReadonlyMap<string, Constraint>;
-  /** Whether tables may have rows in files. */
+  /** Whether tables may have rows in files, as those of a feature with a store. */
   readonly files?: boolean;
   /** Of search, where not everything can be tried (see Budget). */
   readonly work?: number;
@@ -53,7 +54,7 @@ export interface RankPlan extends Proof {
 export function planRanks(model: CostModel, options: PlanningOptions = {}): RankPlan {
   checkConstraints(model, options.constraints);
   const { tables, ranks } = model.demand;
-  const groups = groupsOfTables(tables);
+  const groups = groupsOfTables(tables, options.files);
   const forms = groups.map((group) => {
     const constraint = constraintOn(group, ranks, options.constraints);
     return formsOf(model, { ...group[0], parts: partsOf(group) }, constraint, options.files);
@@ -94,11 +95,11 @@ function planOf(
   };
 }
 
-/** Tables whose ids are translated together are on the same ranks. */
-function groupsOfTables(tables: readonly TableDemand[]): TableDemand[][] {
+/** Tables whose ids are translated together are on the same ranks: with `files` all tables of a feature, which have one store. */
+function groupsOfTables(tables: readonly TableDemand[], files = false): TableDemand[][] {
   const groups = new Map<string, TableDemand[]>();
   for (const table of tables) {
-    const key = table.translation ?? table.name;
+    const key = table.translation ?? (files ? table.table : table.name);
     groups.set(key, [...(groups.get(key) ?? []), table]);
   }
   return [...groups.values()];
@@ -134,7 +135,8 @@ function formsOf(
   files: boolean | undefined,
 ): Form[] {
   const { ranks } = model.demand;
-  const tenths = Array.from({ length: files && !demand.store ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
+  const mayHaveStore = files && !demand.store && tableOfPart(demand.translation ?? "") === undefined;
+  const tenths = Array.from({ length: mayHaveStore ? ALL_CACHED : 1 }, (_, i) => ALL_CACHED - i);
   return placementsOf(ranks, demand, constraint).flatMap((form) =>
     (form.placement.copies ? [ALL_CACHED] : tenths).map((cached) => ({ ...form, cached })),
   );
@@ -252,12 +254,12 @@ function refuseDivision(
   if (!isDivision(constraint) || ranks === 1) return;
   const groups = groupsOfTables(tables);
   if (groups.some((group) => divisionsOf(ranks, partsOf(group), constraint).length > 0)) return;
-  const narrowest = groups.flat().reduce((a, b) => (b.parts < a.parts ? b : a));
-  const possible = divisionsOf(ranks, narrowest.parts);
+  const widest = groups.flat().reduce((a, b) => (b.parts > a.parts ? b : a));
+  const possible = divisionsOf(ranks, widest.parts);
   throw new ConfigError({
     what: "the rows of a table cannot be divided among the ranks like this",
     where,
-    got: `${JSON.stringify(constraint)} of ${narrowest.name}, with ${narrowest.dim} columns, and ${ranks} ranks`,
+    got: `${JSON.stringify(constraint)} of ${widest.name}, with ${widest.dim} columns, and ${ranks} ranks`,
     expected: possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows",
     next: NEXT_DIVISION,
   });

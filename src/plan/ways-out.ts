@@ -17,7 +17,7 @@ export interface WayOut {
 const MOST = 3;
 /** Numbers of ranks that are tried. */
 const TRIES = 12;
-/** Tables that are named. */
+/** Features that are named. */
 const SHOWN = 4;
 /** Of search, for each change. */
 const WORK = MOST_WORK / 5;
@@ -82,11 +82,12 @@ function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
   };
 }
 
-/** The tables with a store, and the share of each in memory. */
+/** The features with a store, and the share of each in memory. */
 function storesOf({ tables }: RankPlan): string {
   const stored = tables.filter(({ place }) => place.cached < ALL_CACHED);
-  const shown = stored.slice(0, SHOWN).map(({ table, place }) => `${table.table} (${10 * place.cached} %)`);
-  const more = stored.length - shown.length;
+  const features = [...new Set(stored.map(({ table, place }) => `${table.table} (${10 * place.cached} %)`))];
+  const shown = features.slice(0, SHOWN);
+  const more = features.length - shown.length;
   return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }
 

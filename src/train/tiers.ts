@@ -42,9 +42,11 @@ export function allocateTiers(
   return { tiers, memory };
 }
 
-/** The rows of a table in the memory of a rank: of those of a dynamic one, any may be its own. */
-const rowsOn = (attrs: ParameterAttrs, rank: number): number =>
-  (attrs.byKey ? attrs : ownAttrs(attrs, rank)).shape[0];
+/** The rows of a table that a rank may have: of a dynamic one any, if it has a share of it. */
+function rowsOn(attrs: ParameterAttrs, rank: number): number {
+  const own = ownAttrs(attrs, rank).shape[0];
+  return attrs.byKey && own > 0 ? attrs.shape[0] : own;
+}
 
 /** The bytes of a rank's share of a table: of a dynamic one its share of the slots, in which keys are spread evenly. */
 function ownBytes(attrs: ParameterAttrs, rank: number): number {

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <span>
 
 #include "cpu/exchange/exchange_stage.h"
 #include "cpu/exchange/row_route.h"
@@ -16,8 +17,8 @@ void fold_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes
 void fold_across(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 // Tells owners which rows of the next step this rank looks up.
 std::unique_ptr<Exchanger> ask_ahead(RowRoute& route);
-// Follows the instructions of a stage that fetch rows: brings those that memory does not hold.
-void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage);
+// Follows the instructions of a stage that fetch the rows of these routes: brings those that memory does not hold.
+void place_rows(std::span<RowRoute* const> routes, ExchangeStage& stage);
 void gather_slots(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 void gather_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes, ExchangeStage& stage);
 // The rows of an output of `width` numbers a row, of which each rank has its own.

@@ -271,10 +271,10 @@ void tell_rows(const BoundInstruction& instruction, std::deque<RowRoute>& routes
   stage.add(std::make_unique<TellRows>(instruction, routes[size_t(instruction.attribute(kRoute))]));
 }
 std::unique_ptr<Exchanger> ask_ahead(RowRoute& route) { return std::make_unique<AskRows>(route, AskRows::kAhead); }
-void place_rows(std::deque<RowRoute>& routes, ExchangeStage& stage) {
+void place_rows(std::span<RowRoute* const> routes, ExchangeStage& stage) {
   std::map<Translator*, std::vector<RowRoute*>> in_frames;
-  for (RowRoute& route : routes) {
-    if (route.translator() && route.translator()->frames()) in_frames[route.translator()].push_back(&route);
+  for (RowRoute* const route : routes) {
+    if (route->translator() && route->translator()->frames()) in_frames[route->translator()].push_back(route);
   }
   for (auto& [translator, together] : in_frames) stage.add(std::make_unique<PlaceRows>(std::move(together)));
 }
