@@ -8,7 +8,6 @@ import { loadAddon } from "../../src/native/addon.js";
 import { planFile } from "../../src/plan/plan-file.js";
 import { plannerOf } from "../../src/run/plan-run.js";
 import type { RunResult } from "../../src/run/train-run.js";
-import { selectBackend } from "../../src/saved/backend.js";
 import { hashTensors } from "../../src/saved/hash-tensors.js";
 import { load } from "../../src/serve/load.js";
 import { CallPacer } from "../../src/train/call-pacer.js";
