@@ -21,6 +21,7 @@ function plannerOf(
     keys = false,
     wide = keys,
     frozen = false,
+    composition,
     embedding = { kind: "adagrad" },
     ...options
   }: Options = {},
@@ -30,6 +31,7 @@ function plannerOf(
     (count, i): FeatureInfo => ({
       ...{ kind: "id", name: `f${i}`, table: `f${i}`, rows: count, ...translation },
       ...(frozen && { trainable: false }),
+      ...(composition && { composition }),
     }),
   );
   const names = features.map(({ name }) => name);
@@ -52,6 +54,7 @@ interface Options extends Partial<PlannerOptions> {
   readonly keys?: boolean;
   readonly wide?: boolean;
   readonly frozen?: boolean;
+  readonly composition?: "multiply";
   readonly embedding?: object;
 }
 
@@ -140,6 +143,11 @@ describe("a plan", () => {
   it("refuses more parts of rows than there are fours", () => {
     const planner = plannerOf([100, 5000], { constraints: new Map([["f0", "columnWise"]]) });
     expect(() => planner.plan(8)).toThrow(/cannot be divided among the ranks like this/);
+  });
+
+  it("says in how many parts the widest table of a feature can be divided", () => {
+    const planner = plannerOf([100, 100], { wide: true, constraints: new Map([["f0", { columns: 3 }]]) });
+    expect(() => planner.plan(4)).toThrow(/embeddings.f0.weight, with 16 columns.*\n.*rows in 2 or 4 parts/);
   });
 
   it("shares tables by rows that are too narrow for what is said of another table of the feature", () => {
@@ -244,6 +252,28 @@ describe("a plan", () => {
       constraints: new Map([["f1", "replicated"]]),
     });
     expect(() => replicated.plan(2)).toThrow(/a table with a store cannot be on every rank.*\n.*"25%" of f1/);
+  });
+
+  it("gives all tables of a feature one store where rows may be in files, and none to compositional tables", () => {
+    const options = { wide: true, memory: 300e6 };
+    const { tables } = plannerOf([2_000_000, 3_000_000, 1000], options).plan(2, { files: true });
+    const cached = new Map<string, Set<number>>();
+    for (const { table, place } of tables)
+      cached.set(table.table, (cached.get(table.table) ?? new Set()).add(place.cached));
+    for (const shares of cached.values()) expect(shares.size).toBe(1);
+    expect(Math.min(...[...cached.values()].flatMap((shares) => [...shares]))).toBeLessThan(10);
+    const composed = plannerOf([1e10], { composition: "multiply", memory: 160e6 }).plan(2, {
+      files: true,
+    });
+    for (const { place } of composed.tables) expect(place.cached).toBe(10);
+  });
+
+  it("places both tables of a compositional feature by its name", () => {
+    const constraints = new Map([["f0", { rank: 1 }]]);
+    const { tables } = plannerOf([10_000], { composition: "multiply", constraints }).plan(2);
+    expect(tables.map(({ table, place }) => [table.name, place.placement])).toEqual(
+      ["quotient", "remainder"].map((part) => [`embeddings.f0.${part}.weight`, { firstRank: 1, owners: 1 }]),
+    );
   });
 
   it("has copies of frozen tables, of which nothing need be exchanged", () => {
