@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -90,6 +91,13 @@ export const jsonLines = (path: string) =>
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
+
+/** The words of a command that Pairloom has printed, as a shell reads them. */
+export function printedWords(command: string): string[] {
+  return execFileSync("sh", ["-c", `printf '%s\\0' ${command}`], { encoding: "utf8" })
+    .split("\0")
+    .slice(0, -1);
+}
 
 /** The newest checkpoint of a run, and the bytes of its model and of its optimizer. */
 export function newestTensors(run: string): { step: string; model: Buffer; optimizer: Buffer } {

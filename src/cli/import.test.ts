@@ -27,7 +27,7 @@ async function printed(text: string, run: string): Promise<string> {
 
 it("an import of weights names an evaluation that can be run", async () => {
   const text = readFileSync(join(fixtures, "dlrm.config"), "utf8");
-  expect(await printed(text, "whole")).toContain(`Next: npx pairloom eval ${join(folder, "whole")}\n`);
+  expect(await printed(text, "my run")).toContain(`Next: npx pairloom eval '${join(folder, "my run")}'\n`);
   const without = text.replace(/eval_input_path.*/, "");
   expect(await printed(without, "bare")).toContain(`eval ${join(folder, "bare")} --data <files with labels>`);
 });

@@ -2,6 +2,7 @@ import type { SourceConfig, SourceInput } from "../data/data-config.js";
 import type { Duck } from "../data/source/duckdb.js";
 import { findFiles } from "../data/source/source-files.js";
 import { DataError } from "../errors.js";
+import { shellWord } from "../shell-word.js";
 import { guessLayout } from "./guess-layout.js";
 import type { LabelPlan } from "./label.js";
 import { labelRank } from "./names.js";
@@ -77,6 +78,6 @@ function noLabel(pairs: readonly string[], names: readonly string[]): DataError 
       pairs.length > 0
         ? `perhaps one of these, which have two values: ${candidates.join(", ")}`
         : `one of ${candidates.join(", ")}`,
-    next: `Name the column: --label ${JSON.stringify(candidates[0])}, for example.`,
+    next: `Name the column: --label ${shellWord(candidates[0])}, for example.`,
   });
 }

@@ -10,6 +10,7 @@ import { sameName } from "../data/source/repeated-names.js";
 import { openSource } from "../data/source/source.js";
 import { DataError } from "../errors.js";
 import { closeNames, oneOf } from "../near-names.js";
+import { shellWord } from "../shell-word.js";
 import { type ColumnProfile, profileColumn } from "./column.js";
 import type { Parts } from "./drift.js";
 import { type LabelPlan, type LabelValues, MOST_VALUES, planLabel } from "./label.js";
@@ -127,6 +128,6 @@ function noSuchLabel(name: string, names: readonly string[]): DataError {
     where: "--label",
     got: name,
     expected: oneOf(name, names),
-    next: near === undefined ? "Name the column to predict." : `Did you mean --label ${near}?`,
+    next: near === undefined ? "Name the column to predict." : `Did you mean --label ${shellWord(near)}?`,
   });
 }

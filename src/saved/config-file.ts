@@ -6,6 +6,7 @@ import { type Config, configWith, resolveConfig } from "../config/config.js";
 import type { Setting } from "../config/settings.js";
 import { ConfigError, PairloomError } from "../errors.js";
 import { closeNames } from "../near-names.js";
+import { shellWord } from "../shell-word.js";
 import { publicModule } from "./public-module.js";
 
 const CONFIG_NAMES = [
@@ -46,7 +47,7 @@ function resolved(written: unknown, settings: readonly Setting[]): Config {
     const { where } = error instanceof ConfigError ? error.report : {};
     const removing = settings.find(({ path, value }) => value === null && path === where);
     if (!removing) throw error;
-    const next = `--set ${where}=null removes the setting, and it has no default: leave that option out.`;
+    const next = `--set ${shellWord(`${where}=null`)} removes the setting, and it has no default: leave that option out.`;
     throw new ConfigError({ ...(error as ConfigError).report, next }, { cause: error });
   }
 }

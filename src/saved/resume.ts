@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { checkpointsDir, DiskError, exists, findLatest, isAbsent, readText } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import { CheckpointError, ConfigError } from "../errors.js";
+import { shellWord } from "../shell-word.js";
 import { membersDirectory } from "../train/members.js";
 import { parseUntrusted } from "../untrusted.js";
 import { recordedSettings } from "./code.js";
@@ -103,7 +104,7 @@ async function checkSameConfig(
     expected: difference.before,
     next:
       absent.length > 0
-        ? `The run was started with ${absent.map((setting) => `--set ${setting}`).join(" ")}: repeat that, or start a new run.`
+        ? `The run was started with ${absent.map((setting) => `--set ${shellWord(setting)}`).join(" ")}: repeat that, or start a new run.`
         : `Restore the value, or start a new run. Only ${free.join(", ")} may change.`,
   });
 }

@@ -1,3 +1,4 @@
+import { shellWord } from "../shell-word.js";
 import type { JsonSchema } from "./row-schema.js";
 
 interface Operation {
@@ -28,13 +29,10 @@ ${sections.join("\n")}
 function sectionOf(method: string, path: string, { summary, requestBody }: Operation, url: string): string {
   const example = requestBody?.content["application/json"].example;
   const body =
-    example === undefined ? "" : ` -H 'content-type: application/json' -d ${quoted(JSON.stringify(example))}`;
+    example === undefined ? "" : ` -H 'content-type: application/json' -d ${shellWord(JSON.stringify(example))}`;
   const command = `curl ${method === "get" ? "" : "-X POST "}${url}${path}${body}`;
   return `<h2>${method.toUpperCase()} ${path}</h2><p>${escaped(summary)}</p><pre>${escaped(command)}</pre>`;
 }
-
-/** A word of a shell. */
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 const escaped = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

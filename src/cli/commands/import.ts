@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { onDiskSync } from "../../checkpoint/index.js";
 import { printConfig } from "../../config/print-config.js";
 import { messageOf } from "../../errors.js";
+import { shellWord } from "../../shell-word.js";
 import { type ImportedConfig, importPipeline } from "../../tzrec/import-config.js";
 import { ImportError } from "../../tzrec/import-error.js";
 import { choiceOption, command, UsageError } from "../usage.js";
@@ -42,7 +43,7 @@ export const importConfig = command(
       head: [`Made from ${args.config} by \`pairloom import tzrec\`.`],
     });
     onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
-    console.log(`Wrote ${output}. Next: npx pairloom train ${output}`);
+    console.log(`Wrote ${output}. Next: npx pairloom train ${shellWord(output)}`);
   },
 );
 
@@ -55,9 +56,9 @@ async function weights(imported: ImportedConfig, file: string, run: string): Pro
   list("Not in TorchEasyRec's model, so zero", missing);
   list("In the state dict, but not used", unused);
   const next = imported.config.data.valid
-    ? `npx pairloom eval ${run}`
-    : `npx pairloom eval ${run} --data <files with labels>, as the config has no eval_input_path`;
-  console.log(`\nWrote a checkpoint to ${run}. Next: ${next}\n`);
+    ? ""
+    : " --data <files with labels>, as the config has no eval_input_path";
+  console.log(`\nWrote a checkpoint to ${run}. Next: npx pairloom eval ${shellWord(run)}${next}\n`);
 }
 
 function list(title: string, names: readonly string[]): void {

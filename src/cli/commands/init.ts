@@ -4,9 +4,9 @@ import { resolveConfig } from "../../config/config.js";
 import { printConfig } from "../../config/print-config.js";
 import { type InitResult, initConfig } from "../../init/init-config.js";
 import { sqlWithoutLabel } from "../../run/sql-without-label.js";
+import { shellWord, sqlOption } from "../../shell-word.js";
 import { count } from "../../show-value.js";
 import { filled } from "../fill-lines.js";
-import { sqlOption } from "../shell-word.js";
 import { plural } from "../tables.js";
 import { command, UsageError } from "../usage.js";
 
@@ -52,7 +52,7 @@ export const init = command(
     onDiskSync("the config cannot be written", output, () => writeFileSync(output, text));
     tell({ proposal, profile, label, isGuessed });
     console.log(`\nWrote ${output}, with the reason of every choice. Next:`);
-    console.log(`  npx pairloom train ${output}`);
+    console.log(`  npx pairloom train ${shellWord(output)}`);
     const sql = sqlOption(await sqlWithoutLabel(resolveConfig(proposal.config).data));
     console.log(`  npx pairloom predict runs/latest --data <file> --output scores.csv${sql}`);
   },

@@ -1,9 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { type ArgsDef, defineCommand } from "citty";
+import { shellWord } from "../../shell-word.js";
 import { LaunchedRanks } from "../launched-ranks.js";
 import { findMpirun, mpirunCommand } from "../mpirun.js";
 import { scriptArguments } from "../script-arguments.js";
-import { shellWord } from "../shell-word.js";
 import { countOption, UsageError } from "../usage.js";
 import { DESCRIPTIONS } from "./descriptions.js";
 

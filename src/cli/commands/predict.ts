@@ -1,6 +1,7 @@
 import type { World } from "../../distributed/world.js";
 import { predictAlong, predictRun } from "../../run/predict-run.js";
 import { otherSource } from "../../run/sources.js";
+import { shellWord } from "../../shell-word.js";
 import { count } from "../../show-value.js";
 import { Counter } from "../counter.js";
 import { withDataHint } from "../data-hint.js";
@@ -42,7 +43,7 @@ async function predictOn(world: World, args: Arguments, rawArgs: readonly string
     throw new UsageError({
       what: "pairloom predict needs files to score",
       expected: "--data <file> [<file> …]",
-      next: `For example: npx pairloom predict ${args.run} --data rows.csv --output predictions.csv.`,
+      next: `For example: npx pairloom predict ${shellWord(args.run)} --data rows.csv --output predictions.csv.`,
     });
   const model = await openModelOn(world, args, rawArgs);
   const scored = {

@@ -3,6 +3,7 @@ import { type SearchReport, searchRun } from "../../run/search/search.js";
 import { BACKEND_NAMES, selectBackend } from "../../saved/backend.js";
 import { loadConfig } from "../../saved/config-file.js";
 import { newRunDirectory } from "../../saved/run-directory.js";
+import { shellWord } from "../../shell-word.js";
 import { EXIT } from "../failure.js";
 import { filled } from "../fill-lines.js";
 import { Interrupt } from "../interrupt.js";
@@ -10,7 +11,6 @@ import { modelOptions } from "../model-options.js";
 import { SearchDisplay } from "../search-display.js";
 import { settingWords } from "../setting-words.js";
 import { settingsOf, settingsOption } from "../settings-option.js";
-import { shellWord } from "../shell-word.js";
 import { choiceOption, command, countOption, UsageError } from "../usage.js";
 
 export const search = command(
@@ -83,7 +83,7 @@ function tellReport(
     console.log(reason === "time" ? "The time is over. To continue:" : "Interrupted. To continue:");
     console.log(`  npx pairloom search ${resumeArgs(rawArgs, directory)}`);
   }
-  console.log(`All trials: npx pairloom runs ${directory}`);
+  console.log(`All trials: npx pairloom runs ${shellWord(directory)}`);
   if (reason === "interrupted") process.exitCode = EXIT.interrupted;
   else if (!best) process.exitCode = EXIT.user;
 }

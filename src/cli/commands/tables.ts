@@ -3,6 +3,7 @@ import { selectBackend } from "../../saved/backend.js";
 import { findCheckpoint } from "../../saved/find-checkpoint.js";
 import { describeModel } from "../../saved/model.js";
 import { type FoundRow, type SavedTable, SavedTables } from "../../saved/tables.js";
+import { shellWord } from "../../shell-word.js";
 import { count } from "../../show-value.js";
 import { checkpointChoice, importModulesOption } from "../model-options.js";
 import { table } from "../text-table.js";
@@ -87,7 +88,7 @@ function chosenTable(all: readonly SavedTable[], name: string | undefined): Save
     where: "--table",
     got: name,
     expected: `one of ${names.join(", ")}`,
-    next: `For example --table ${names[0]}.`,
+    next: `For example --table ${shellWord(names[0])}.`,
   });
 }
 

@@ -12,6 +12,7 @@ import { type RunResult, trainRun } from "../../run/train-run.js";
 import { BACKEND_NAMES, type SelectedBackend, selectBackend } from "../../saved/backend.js";
 import { type LoadedConfig, loadConfig } from "../../saved/config-file.js";
 import { LATEST, newRunDirectory, REPORT } from "../../saved/run-directory.js";
+import { shellWord, sqlOption } from "../../shell-word.js";
 import { count } from "../../show-value.js";
 import type { TrainConfig } from "../../train/train-config.js";
 import { EXIT } from "../failure.js";
@@ -20,7 +21,6 @@ import { Interrupt } from "../interrupt.js";
 import { modelOptions } from "../model-options.js";
 import { onRanks, refuseReference, threadsOfRank } from "../on-ranks.js";
 import { settingsOf, settingsOption, settingTexts } from "../settings-option.js";
-import { shellWord, sqlOption } from "../shell-word.js";
 import { metricsTable, positiveShares } from "../tables.js";
 import { TrainDisplay } from "../train-display.js";
 import { choiceOption, command, countOption, MAX_THREADS, UsageError } from "../usage.js";
@@ -223,7 +223,9 @@ function tellResume(
     ...args.settings.map((setting) => ` --set ${shellWord(setting)}`),
   ];
   console.log(`Interrupted at step ${count(report.training.step)}, saved in ${runDir}. To continue:`);
-  console.log(`  npx pairloom train ${args.config} --run ${runDir} --resume${flags.join("")}`);
+  console.log(
+    `  npx pairloom train ${shellWord(args.config)} --run ${shellWord(runDir)} --resume${flags.join("")}`,
+  );
 }
 
 /** @param sql for rows without a label, if it differs from that of the config */
@@ -238,7 +240,8 @@ function tellResults({ report, results }: RunResult, runDir: string, sql: string
   } else console.log("\nThere is no valid or test split, so nothing was evaluated: add one to data.");
   for (const warning of [...tableWarnings(report.tables ?? {}), ...modelWarnings(results)])
     console.log(filled(`Warning: ${warning}`, "  "));
-  const run = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir) ? LATEST : runDir;
+  const isLatest = existsSync(LATEST) && realpathSync(LATEST) === realpathSync(runDir);
+  const run = shellWord(isLatest ? LATEST : runDir);
   console.log(`Run directory: ${runDir}`);
   const logs = report.training.members ? "members/" : "tensorboard/";
   console.log(`  ${report.checkpoint}, ${REPORT}, metrics.jsonl, ${logs}`);
