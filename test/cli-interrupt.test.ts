@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { cli, csv, makeWorld, newestTensors, PAIRLOOM, printedWords, rows, smallConfig, type World } from "./cli-world.js";
+import {
+  cli,
+  csv,
+  makeWorld,
+  newestTensors,
+  PAIRLOOM,
+  printedWords,
+  rows,
+  smallConfig,
+  type World,
+} from "./cli-world.js";
 
 let world: World;
 beforeAll(() => {

@@ -1,6 +1,7 @@
 import type { ArgDef, ArgsDef } from "citty";
 import { DESCRIPTIONS } from "./commands/descriptions.js";
 import { filled, fillLines } from "./fill-lines.js";
+import { optionName } from "./option-name.js";
 
 /** The help of the commands, for a terminal of 80 columns. citty's own is as wide as the longest description. */
 
@@ -43,8 +44,7 @@ export const usageWords = (args: ArgsDef): string[] =>
 /** `<run>` or `--threads n` */
 export function argumentText(key: string, { type, valueHint = "value" }: ArgDef): string {
   if (type === "positional") return `<${key}>`;
-  const option = key.length === 1 ? `-${key}` : `--${key}`;
-  return type === "boolean" ? option : `${option} ${valueHint}`;
+  return type === "boolean" ? optionName(key) : `${optionName(key)} ${valueHint}`;
 }
 
 /** The description of an argument, with its default. */

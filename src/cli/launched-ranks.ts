@@ -3,15 +3,17 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { type Mpirun, readableLine, STOP_SIGNAL } from "./mpirun.js";
+import { isOfRank, type Mpirun, readableLine, STOP_SIGNAL } from "./mpirun.js";
 
-/** A launcher that has not ended this number of milliseconds after a rank has reported a loss hangs. */
+/** A launcher that has not ended this number of milliseconds after a loss has been reported hangs. */
 const HANGS_AFTER = 5_000;
 /** How rank 0 tells where ranks are, and MPICH which process was killed. */
 const PLACES = /(\d+) on (\S+) \(pid (\d+)\)/g;
 const KILLED = /PID (\d+) RUNNING AT (\S+)/;
-/** How such a line begins. */
+/** How a line about a rank that is lost begins. */
 const LOSS = /^(\[\d+\] )?pairloom: /;
+/** What ssh says where it does not reach a machine. The launcher of MPICH goes on waiting for it. */
+const UNREACHED = /^ssh: |Permission denied \(|^Host key verification failed/;
 
 /** Ranks that this process has started, and shows the output of. */
 export class LaunchedRanks {
@@ -19,6 +21,7 @@ export class LaunchedRanks {
   /** Ranks by process, as rank 0 tells them. */
   private readonly places = new Map<string, string>();
   private stops = 0;
+  private ranksSpoke = false;
   private readonly onSignal = () => {
     if (this.stops++ === 0) this.child.kill(STOP_SIGNAL[this.mpirun.family]);
     else this.kill();
@@ -34,6 +37,11 @@ export class LaunchedRanks {
     this.show(this.child.stderr!, process.stderr);
   }
 
+  /** Whether no rank has said anything, and nobody has asked them to stop. */
+  get areSilent(): boolean {
+    return !this.ranksSpoke && this.stops === 0;
+  }
+
   /** Waits until all have ended. The first Ctrl-C asks them to stop with a checkpoint, the second ends them. */
   async end(): Promise<number> {
     for (const name of SIGNALS) process.on(name, this.onSignal);
@@ -47,9 +55,11 @@ export class LaunchedRanks {
 
   private show(from: Readable, to: Writable): void {
     createInterface({ input: from }).on("line", (line) => {
+      this.ranksSpoke ||= isOfRank(line);
       const text = this.withRank(readableLine(line));
       to.write(`${text}\n`);
       if (LOSS.test(text)) setTimeout(() => this.kill(), this.hangsAfter).unref();
+      if (UNREACHED.test(line)) setTimeout(() => this.areSilent && this.kill(), this.hangsAfter).unref();
     });
   }
 

@@ -7,6 +7,8 @@ import type { CommandName } from "./commands/descriptions.js";
 import { exitCodeOf, printError } from "./failure.js";
 import { helpOf, helpOfAll } from "./help.js";
 import { isOtherRank, refuseRanks } from "./on-ranks.js";
+import { withOptionNames } from "./option-name.js";
+import { startedCommand } from "./started-command.js";
 import { joinNegativeValues, UsageError } from "./usage.js";
 
 type Loader = () => Promise<CommandDef>;
@@ -57,18 +59,22 @@ async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
   if (!Object.hasOwn(COMMANDS, name)) throw unknownCommand(name);
   refuseRanks(name);
   const command = await COMMANDS[name as CommandName]();
-  if (rest.includes("--help") || rest.includes("-h"))
+  const started = name === "launch" ? startedCommand(rest) : [];
+  if (asksForHelp(rest.slice(0, rest.length - started.length)))
     return print(helpOf(name as CommandName, command.args as ArgsDef));
+  if (asksForHelp(started)) return dispatch(started);
   const rawArgs = joinNegativeValues(command.args as ArgsDef, rest);
   await runCommand(command, { rawArgs }).catch((error: Error) => {
     if (error.name !== "CLIError") throw error;
     throw new UsageError({
-      what: stripVTControlCharacters(error.message),
+      what: withOptionNames(stripVTControlCharacters(error.message)),
       where: `pairloom ${name}`,
       next: `Run npx pairloom ${name} --help to see the usage.`,
     });
   });
 }
+
+const asksForHelp = (args: readonly string[]): boolean => args.includes("--help") || args.includes("-h");
 
 function print(text: string): void {
   if (!isOtherRank()) console.log(text);

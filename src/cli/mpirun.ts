@@ -58,6 +58,9 @@ const perHost = (hosts: readonly string[], { ranks }: Pick<Ranks, "ranks">): num
 /** How the launchers mark the lines of ranks: `[1,0]<stdout>:` and `[0] `. Open MPI also marks pieces of lines that are long. */
 const MARK = /^\[(?:[^\]]*,)?(\d+)\](?:<\w+>:| )/;
 
+/** Whether a rank has written a line, and not the launcher. */
+export const isOfRank = (line: string): boolean => MARK.test(line);
+
 /** A line as people read it: rank 0 speaks for all, other ranks say who they are. */
 export function readableLine(line: string): string {
   const mark = MARK.exec(line);

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { withOptionNames } from "./option-name.js";
 import { UsageError } from "./usage.js";
 
 /**
@@ -20,7 +21,7 @@ export function scriptArguments<const T extends ParseArgsConfig>(
     const { code = "", message } = error as NodeJS.ErrnoException;
     if (!code.startsWith("ERR_PARSE_ARGS")) throw error;
     throw new UsageError({
-      what: message.split(". ")[0],
+      what: withOptionNames(message.split(/\.\s/)[0]),
       expected: usage,
       next: "Run it with --help for its usage.",
     });

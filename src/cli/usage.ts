@@ -2,6 +2,7 @@ import { type ArgsDef, type CommandDef, defineCommand, type ParsedArgs } from "c
 import { PairloomError } from "../errors.js";
 import { nearNames } from "../near-names.js";
 import { type CommandName, DESCRIPTIONS } from "./commands/descriptions.js";
+import { optionName } from "./option-name.js";
 
 /** An error in the command line. */
 export class UsageError extends PairloomError {}
@@ -48,11 +49,7 @@ function refuseUnknownFlags(name: string, args: ArgsDef, rawArgs: readonly strin
     throw new UsageError({
       what: `pairloom ${name} has no option ${raw.split("=")[0]}`,
       expected:
-        flags.length > 0
-          ? `one of ${nearNames(flag, flags)
-              .map((known) => `--${known}`)
-              .join(", ")}`
-          : "no options",
+        flags.length > 0 ? `one of ${nearNames(flag, flags).map(optionName).join(", ")}` : "no options",
       next: `Run npx pairloom ${name} --help to list the options.`,
     });
   }
@@ -123,9 +120,9 @@ export function countOption(
   if (Number.isInteger(value) && value > 0 && value <= most) return value;
   const limit = most < Number.MAX_SAFE_INTEGER ? `, at most ${most}` : "";
   throw new UsageError({
-    what: `--${name} needs an integer above 0${limit}`,
+    what: `${optionName(name)} needs an integer above 0${limit}`,
     got: text,
-    next: `For example --${name} ${example}.`,
+    next: `For example ${optionName(name)} ${example}.`,
   });
 }
 
@@ -139,9 +136,9 @@ export function choiceOption<T extends string>(
   const choice = choices.find((candidate) => candidate === text);
   if (choice) return choice;
   throw new UsageError({
-    what: `--${name} has an unknown value`,
+    what: `${optionName(name)} has an unknown value`,
     got: text,
     expected: choices.join(" or "),
-    next: `For example --${name} ${choices[0]}.`,
+    next: `For example ${optionName(name)} ${choices[0]}.`,
   });
 }

@@ -29,7 +29,9 @@ ${sections.join("\n")}
 function sectionOf(method: string, path: string, { summary, requestBody }: Operation, url: string): string {
   const example = requestBody?.content["application/json"].example;
   const body =
-    example === undefined ? "" : ` -H 'content-type: application/json' -d ${shellWord(JSON.stringify(example))}`;
+    example === undefined
+      ? ""
+      : ` -H 'content-type: application/json' -d ${shellWord(JSON.stringify(example))}`;
   const command = `curl ${method === "get" ? "" : "-X POST "}${url}${path}${body}`;
   return `<h2>${method.toUpperCase()} ${path}</h2><p>${escaped(summary)}</p><pre>${escaped(command)}</pre>`;
 }
