@@ -11,7 +11,7 @@ import { l2Schema, optimizerSchema } from "../train/step/optimizers.js";
 import { total } from "./cost.js";
 import { divided } from "./even-shares.js";
 import { Planner, type PlannerOptions } from "./planner.js";
-import type { Constraint, RankPlan } from "./rank-plan.js";
+import { type Constraint, type RankPlan, reasonOf } from "./rank-plan.js";
 
 /** Plans of a model with one table for each number of rows; `keys`: dynamic ones; these or `wide`: with a table of first-order weights too. */
 function plannerOf(
@@ -164,8 +164,14 @@ describe("a plan", () => {
       [false, 4, 1],
       [true, 1, 4],
     ]);
-    // Tables of keys share their rows with all tables of the feature.
-    expect(() => plannerOf([100, 100], { keys: true, constraints }).plan(4)).toThrow(/cannot be divided/);
+  });
+
+  it("says which table is too narrow where all tables of a feature are on the same ranks", () => {
+    const constraints = new Map([["f0", "columnWise"] as const]);
+    const refused = () => plannerOf([100, 100], { keys: true, constraints }).plan(4);
+    expect(refused).toThrow(
+      /cannot be divided.*\n.*"columnWise" of linear.f0.weight, with 4 columns, and 4 ranks\n.*whole rows, as the tables of a dynamic feature/,
+    );
   });
 
   it.each([
@@ -284,6 +290,27 @@ describe("a plan", () => {
       new Map(plan.tables.map(({ table, place }) => [table.name, place.placement])),
     );
     expect([...sent[0].keys()]).toEqual(["sums", "dense"]);
+  });
+
+  it("says that a table has few rows where ranks that share it have none of them", () => {
+    const rows = [3, 155, 976, 50_000];
+    const reasons = (ranks: number, constraint: Constraint, keys = false) => {
+      const constraints = new Map(rows.map((_, i) => [`f${i}`, constraint] as const));
+      const { model, tables } = plannerOf(rows, { constraints, keys }).plan(ranks);
+      return tables.map(({ table, place }) => reasonOf(model, table, place, undefined));
+    };
+    // Of 1024 slots, each of 8 ranks has 128.
+    expect(reasons(8, "rowWise")).toEqual([
+      "few rows, on one rank",
+      "few rows, on 2 ranks",
+      ...["even shares", "even shares"],
+    ]);
+    expect(reasons(8, { columns: 4 })).toEqual([
+      ...["few rows, on 4 ranks", "few rows, on 4 ranks"],
+      ...["even shares of each row", "even shares of each row"],
+    ]);
+    expect(reasons(4, "columnWise")).toEqual(rows.map(() => "even shares of each row"));
+    expect(reasons(8, "rowWise", true)).toEqual([...rows, ...rows].map(() => "even shares"));
   });
 
   it("counts the memory of what is computed for each entry of a sequence", () => {

@@ -1,5 +1,13 @@
 import { ConfigError } from "../errors.js";
-import { byColumns, byRows, copied, SLOTS } from "../graph/placement.js";
+import {
+  byColumns,
+  byRows,
+  copied,
+  type Placement,
+  ranksOf,
+  rowsOfShard,
+  SLOTS,
+} from "../graph/placement.js";
 import { tableOfPart } from "../layers/composed-embedding.js";
 import { meanBound } from "./bound.js";
 import {
@@ -197,22 +205,33 @@ function spendingOf(model: CostModel, placed: readonly PlacedTables[]): Spending
   return Array.from({ length: model.demand.ranks }, (_, rank) => on(rank).reduce(added, model.base()));
 }
 
-function reasonOf(
+/** Why tables are where they are. @param constraint of the config, if it says so */
+export function reasonOf(
   { demand: { ranks }, machine }: CostModel,
-  { rows, weights, states, store }: TableDemand,
+  table: TableDemand,
   { placement, cached }: Place,
   constraint: Constraint | undefined,
 ): string {
+  const { rows, weights, states, store } = table;
   const share = store?.memory ?? (cached < ALL_CACHED ? `${10 * cached} %` : undefined);
   const inFile = share === undefined ? "" : `, ${share} in memory`;
   if (ranks === 1) return `one rank${inFile}`;
   if (constraint !== undefined) return `train.placement${inFile}`;
   if (placement.copies) return "few rows, of which each rank needs most";
   if (placement.starts) return "even loads";
+  const having = ranksWithRows(table, placement);
+  if (having < ranksOf(placement))
+    return `few rows, on ${having === 1 ? "one rank" : `${having} ranks`}${inFile}`;
   if ((placement.columns ?? 1) > 1) return `even shares of each row${inFile}`;
   if (placement.owners > 1)
     return `${rows * (weights + states) > machine.memory ? "too large for one" : "even shares"}${inFile}`;
   return `${rows < SLOTS ? "few rows" : "evens out ranks"}${inFile}`;
+}
+
+/** Rows with the first numbers are in the first slots, and those of keys in any slot. */
+function ranksWithRows({ rows, byKey }: TableDemand, placement: Placement): number {
+  const ranks = Array.from({ length: ranksOf(placement) }, (_, i) => placement.firstRank + i);
+  return byKey ? ranks.length : ranks.filter((rank) => rowsOfShard({ rows, placement, rank }) > 0).length;
 }
 
 function checkConstraints(
@@ -254,19 +273,24 @@ function refuseDivision(
   if (!isDivision(constraint) || ranks === 1) return;
   const groups = groupsOfTables(tables);
   if (groups.some((group) => divisionsOf(ranks, partsOf(group), constraint).length > 0)) return;
-  const widest = groups.flat().reduce((a, b) => (b.parts > a.parts ? b : a));
-  const possible = divisionsOf(ranks, widest.parts);
+  const widest = groups.reduce((a, b) => (partsOf(b) > partsOf(a) ? b : a));
+  const { name, dim, parts } = widest.reduce((a, b) => (b.parts < a.parts ? b : a));
+  const possible = divisionsOf(ranks, parts);
   throw new ConfigError({
     what: "the rows of a table cannot be divided among the ranks like this",
     where,
-    got: `${JSON.stringify(constraint)} of ${widest.name}, with ${widest.dim} columns, and ${ranks} ranks`,
-    expected: possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows",
+    got: `${JSON.stringify(constraint)} of ${name}, with ${dim} column${dim === 1 ? "" : "s"}, and ${ranks} ranks`,
+    expected:
+      (possible.length > 0 ? `rows in ${possible.join(" or ")} parts` : "whole rows") +
+      (widest.some((table) => table.parts > parts) ? NARROWEST : ""),
     next: NEXT_DIVISION,
   });
 }
 
+const NARROWEST =
+  ", as the tables of a dynamic feature, or of one with a store, are on the same ranks: the narrowest decides";
 const NEXT_DIVISION =
-  "Rows are divided at multiples of four columns, and the number of parts divides that of the ranks.";
+  "Say rowWise, or remove the constraint. Rows are divided at multiples of four columns, and the number of parts divides that of the ranks.";
 
 /** @throws ConfigError for a copy on every rank of a table that memory need not hold */
 export function refuseStore({ table, store }: Pick<TableDemand, "table" | "store">, where: string): void {
