@@ -282,6 +282,19 @@ describe("a plan", () => {
     );
   });
 
+  it("looks for no store that would keep a table from being divided as the config says", () => {
+    const constraints = new Map([["f0", "columnWise"] as const]);
+    const placed = plannerOf([4_000_000, 4_000_000], { wide: true, constraints, memory: 300e6 }).plan(4, {
+      files: true,
+    });
+    const cachedOf = (name: string) =>
+      placed.tables.filter(({ table }) => table.table === name).map(({ place }) => place.cached);
+    const [deep] = placed.tables.filter(({ table }) => table.table === "f0" && table.dim === 16);
+    expect(deep.place.placement.columns).toBe(4);
+    expect(cachedOf("f0")).toEqual([10, 10]);
+    expect(cachedOf("f1").every((tenths) => tenths < 10)).toBe(true);
+  });
+
   it("has copies of frozen tables, of which nothing need be exchanged", () => {
     const rows = [1_000, 50_000];
     const plan = plannerOf(rows, { frozen: true }).plan(4);

@@ -62,10 +62,11 @@ export interface RankPlan extends Proof {
 export function planRanks(model: CostModel, options: PlanningOptions = {}): RankPlan {
   checkConstraints(model, options.constraints);
   const { tables, ranks } = model.demand;
-  const groups = groupsOfTables(tables, options.files);
+  const inFiles = options.files ? tablesForFiles(tables, ranks, options.constraints) : new Set<TableDemand>();
+  const groups = groupsOfTables(tables, inFiles);
   const forms = groups.map((group) => {
     const constraint = constraintOn(group, ranks, options.constraints);
-    return formsOf(model, { ...group[0], parts: partsOf(group) }, constraint, options.files);
+    return formsOf(model, { ...group[0], parts: partsOf(group) }, constraint, inFiles.has(group[0]));
   });
   const problem: Problem = {
     ranks,
@@ -103,14 +104,31 @@ function planOf(
   };
 }
 
-/** Tables whose ids are translated together are on the same ranks: with `files` all tables of a feature, which have one store. */
-function groupsOfTables(tables: readonly TableDemand[], files = false): TableDemand[][] {
+/** Tables whose ids are translated together are on the same ranks: so are those `inFiles` of a feature, which have one store. */
+function groupsOfTables(
+  tables: readonly TableDemand[],
+  inFiles: ReadonlySet<TableDemand> = new Set(),
+): TableDemand[][] {
   const groups = new Map<string, TableDemand[]>();
   for (const table of tables) {
-    const key = table.translation ?? (files ? table.table : table.name);
+    const key = table.translation ?? (inFiles.has(table) ? table.table : table.name);
     groups.set(key, [...(groups.get(key) ?? []), table]);
   }
   return [...groups.values()];
+}
+
+/** Tables that may have rows in files: those that can be divided as a config says where they are on the same ranks. */
+function tablesForFiles(
+  tables: readonly TableDemand[],
+  ranks: number,
+  constraints: PlanningOptions["constraints"],
+): ReadonlySet<TableDemand> {
+  const groups = groupsOfTables(tables, new Set(tables)).filter((group) => {
+    const constraint = constraints?.get(group[0].table);
+    if (constraint === undefined || !isDivision(constraint)) return true;
+    return divisionsOf(ranks, partsOf(group), constraint).length > 0;
+  });
+  return new Set(groups.flat());
 }
 
 /** Among how many ranks the rows of tables on the same ranks may be divided. */
@@ -140,7 +158,7 @@ function formsOf(
   model: CostModel,
   demand: TableDemand,
   constraint: Constraint | undefined,
-  files: boolean | undefined,
+  files: boolean,
 ): Form[] {
   const { ranks } = model.demand;
   const mayHaveStore = files && !demand.store && tableOfPart(demand.translation ?? "") === undefined;

@@ -1,3 +1,4 @@
+import { ConfigError } from "../errors.js";
 import { SLOTS } from "../graph/placement.js";
 import { ALL_CACHED, total } from "./cost.js";
 import type { TableDemand } from "./demand.js";
@@ -44,11 +45,14 @@ function halfRows(planner: Planner, { ranks, model }: RankPlan): WayOut | undefi
   return tried(planner, ranks.length, { tables: half }, `dtype: "bf16" of all tables`);
 }
 
-/** One number a row, in place of one for each weight. Ranks then have whole rows. */
+/** One number a row, in place of one for each weight. Ranks with columns of the same rows then get the sums of whole rows. */
 function rowStates(planner: Planner, { ranks, model }: RankPlan): WayOut | undefined {
   const { tables } = model.demand;
   if (tables.every(({ states }) => states <= ROW_STATE)) return undefined;
-  const small = (table: TableDemand) => ({ ...table, states: Math.min(table.states, ROW_STATE), parts: 1 });
+  const small = ({ wholeRows, ...table }: TableDemand): TableDemand => {
+    const states = Math.min(table.states, ROW_STATE);
+    return { ...table, states, rowStates: states, wholeRows: { ...wholeRows, sums: true, told: [] } };
+  };
   return tried(
     planner,
     ranks.length,
@@ -73,8 +77,8 @@ function moreRanks(planner: Planner, plan: RankPlan): WayOut | undefined {
 }
 
 function files(planner: Planner, { ranks }: RankPlan): WayOut | undefined {
-  const found = planner.plan(ranks.length, { files: true, work: WORK });
-  if (!found.fits) return undefined;
+  const found = fitting(planner, ranks.length, { files: true });
+  if (!found) return undefined;
   return {
     change: `store: { memory } of ${storesOf(found)}; a guess: files give ${found.model.machine.disk / 1e6} MB/s`,
     seconds: found.seconds,
@@ -92,6 +96,17 @@ function storesOf({ tables }: RankPlan): string {
 }
 
 function tried(planner: Planner, ranks: number, change: Change, text: string): WayOut | undefined {
-  const plan = planner.plan(ranks, { ...change, work: WORK });
-  return plan.fits ? { change: text, seconds: plan.seconds, bytes: mostBytes(plan) } : undefined;
+  const plan = fitting(planner, ranks, change);
+  return plan && { change: text, seconds: plan.seconds, bytes: mostBytes(plan) };
+}
+
+/** A change is no way out where constraints, or what each rank needs of its own, leave no plan with it. */
+function fitting(planner: Planner, ranks: number, change: Change): RankPlan | undefined {
+  try {
+    const plan = planner.plan(ranks, { ...change, work: WORK });
+    return plan.fits ? plan : undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
 }
