@@ -58,7 +58,7 @@ function hostsOption(text: string | undefined): string[] {
   const hosts = text.split(",").map((host) => host.trim());
   if (hosts.every((host) => /^[^\s:-][^\s:]*$/.test(host))) return hosts;
   throw new UsageError({
-    what: "these are no names of machines",
+    what: "not all of these are names of machines",
     where: "--hosts",
     got: JSON.stringify(text),
     expected: "names with a comma between each two, without ports and numbers of ranks",
