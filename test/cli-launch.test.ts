@@ -25,7 +25,9 @@ async function launchBy(script: string, ...args: string[]) {
 it.each(["", ",", "a,,b", "a,", "a b", "a:4,b", "-x"])("--hosts=%s is refused", async (hosts) => {
   const { code, err } = await launchBy("echo started >&2", "-n", "2", `--hosts=${hosts}`, "runs");
   expect(code).toBe(1);
-  expect(err).toContain(`--hosts: not all of these are names of machines\n  got:      ${JSON.stringify(hosts)}\n`);
+  expect(err).toContain(
+    `--hosts: not all of these are names of machines\n  got:      ${JSON.stringify(hosts)}\n`,
+  );
   expect(err).not.toContain("started");
 });
 
