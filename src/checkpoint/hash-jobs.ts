@@ -12,14 +12,18 @@ export interface Piece {
 /** Stores bytes at a position of a file. */
 export type Store = (bytes: Uint8Array, position: number) => Promise<void>;
 
-/** Small enough that hashing one slice blocks the event loop for only a few ms. */
-const SLICE_BYTES = 4 << 20;
+/** Small enough that hashing one slice blocks the event loop for about a ms, and that all slices take little memory. */
+const SLICE_BYTES = 1 << 20;
 /** Slices of a job that are under way at once, so that a thread finds the next one when it is done with one. */
 const SLICES_AT_ONCE = 4;
 /** Jobs with fewer bytes are done before a thread has started. */
 const LEAST_THREADED_BYTES = 32 << 20;
 /** More threads hash faster than disks write. */
 const MAX_THREADS = 4;
+
+/** Slices that nobody uses. They are kept: V8 gives shared memory back so late that a few checkpoints would leave 200 MB. */
+const spare: Uint8Array[] = [];
+const takeSlice = () => spare.pop() ?? new Uint8Array(new SharedArrayBuffer(SLICE_BYTES));
 
 /**
  * Hexadecimal SHA-256 of each job, the pieces of which follow each other. Many bytes are hashed on several threads, a job
@@ -30,13 +34,13 @@ export async function hashAll(jobs: readonly (readonly Piece[])[], store?: Store
   const sizes = jobs.map((pieces) => pieces.reduce((sum, { begin, end }) => sum + end - begin, 0));
   const threaded = sizes.reduce((a, b) => a + b, 0) >= LEAST_THREADED_BYTES;
   const count = threaded ? Math.min(jobs.length, availableParallelism(), MAX_THREADS) : 1;
-  const buffer = sizes.reduce((most, size) => Math.min(SLICE_BYTES, Math.max(most, size)), 0);
   const queue = new Queue(jobs, store);
   const workers = Array.from({ length: count }, () => ({
     hash: threaded ? threadedSha256() : sha256(),
-    buffers: Array.from({ length: SLICES_AT_ONCE }, () => new Uint8Array(new SharedArrayBuffer(buffer))),
+    buffers: Array.from({ length: SLICES_AT_ONCE }, takeSlice),
   }));
   await Promise.all(workers.map((worker) => queue.work(worker)));
+  spare.push(...workers.flatMap(({ buffers }) => buffers));
   return queue.results();
 }
 
@@ -86,7 +90,9 @@ class Queue {
         const bytes = buffers[turn].subarray(0, end - begin);
         await piece.fill(bytes, begin);
         underWay[turn] = Promise.all([hash.update(bytes), this.store?.(bytes, begin)]);
-        underWay[turn].catch(() => {}); // whoever awaits it gets the error
+        underWay[turn].catch((error) => {
+          this.failure ??= { error }; // no thread begins another slice
+        });
       }
     } finally {
       await Promise.all(underWay);
