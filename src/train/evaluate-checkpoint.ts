@@ -1,11 +1,10 @@
-import type { Backend } from "../backends/backend.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { ColumnSet } from "../columns/columns.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import type { Graph } from "../graph/graph.js";
 import type { Evaluation } from "../metrics/index.js";
 import { evaluate, INFERENCE_BATCH, metricSettings } from "./evaluate.js";
-import { type SharedBy, savedExecutable, sharedExecutable } from "./saved-executable.js";
+import { type SharedOptions, savedExecutable, sharedExecutable } from "./saved-executable.js";
 import type { TrainedSections } from "./step/model-spec.js";
 
 export interface MeasuredModel {
@@ -16,12 +15,11 @@ export interface MeasuredModel {
 }
 
 /** Where a checkpoint is measured. */
-export interface MeasuringOptions extends SharedBy {
-  readonly backend: Backend;
+export interface MeasuringOptions extends Omit<SharedOptions, "threads"> {
   readonly onRows?: (rows: number) => void;
 }
 
-/** Metrics of a checkpoint's parameters on a split. Does not touch parameters in training. All ranks call it, and get them. */
+/** Metrics of a checkpoint's parameters on a split. All ranks call it, and get them. */
 export async function evaluateCheckpoint(
   checkpoint: Checkpoint,
   model: MeasuredModel,

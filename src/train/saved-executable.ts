@@ -88,7 +88,10 @@ export interface SharedBy {
   readonly placements?: ReadonlyMap<string, Placement>;
 }
 
-export type SharedOptions = Pick<ScoringOptions, "backend" | "threads"> & SharedBy;
+export interface SharedOptions extends Pick<ScoringOptions, "backend" | "threads">, SharedBy {
+  /** Takes the parameters of the checkpoint, in place of memory that is allocated for them. None of them is in a tier. */
+  readonly into?: Parameters;
+}
 
 /**
  * The same for ranks that score together: each reads its share of the tables into memory.
@@ -97,12 +100,12 @@ export type SharedOptions = Pick<ScoringOptions, "backend" | "threads"> & Shared
 export async function sharedExecutable(
   checkpoint: Checkpoint,
   { config, graph, features }: ScoringModel & { readonly config: Pick<TrainedSections, "train"> },
-  { backend, threads, world, placements }: SharedOptions,
+  { backend, threads, world, placements, into }: SharedOptions,
 ): Promise<ScoringExecutable> {
   const attrs = placedParameters(graph, shardingOf(world.size, placements));
   const stores = storesOf(features, runDirOf(checkpoint.dir));
   const batch = batchOfInference(stores.size > 0, rowsPerStep(config.train));
-  const parameters = new Parameters(backend, attrs, stores, world.rank);
+  const parameters = into ?? new Parameters(backend, attrs, stores, world.rank);
   const members = memberNames(checkpoint.manifest.members);
   const translations = new Translations(backend, features, { members, slots: slotsOfTables(parameters.all) });
   for (const [table, tier] of parameters.tiers) tier.put(translations.bound.get(table)!);
@@ -115,7 +118,7 @@ export async function sharedExecutable(
   }
   const bound = { translations: translations.bound, frozen: true };
   const options = { maxBatch: batch, threads, world, placements, ...bound };
-  return { executable: backend.compile(graph, parameters.memory, options), batch };
+  return { executable: backend.compile(graph, parameters.averaged, options), batch };
 }
 
 const NONE: ReadonlyMap<string, Memory> = new Map();

@@ -220,14 +220,19 @@ export class Trainer {
     }
   }
 
-  /** Metrics of a checkpoint on any split. Does not change the trained state. */
+  /**
+   * Metrics of a checkpoint on any split. One process maps its file beside the trained state. Of several ranks each reads its
+   * share over what it has trained, since memory may have no room for both: they call it when the run has ended.
+   */
   async evaluate(
     checkpoint: Checkpoint,
     data: ColumnSet,
     onRows?: (rows: number) => void,
   ): Promise<Evaluation> {
     const { backend, config, features, placements } = this.options;
-    const options = { backend, world: this.world, placements, onRows };
+    const { parameters } = this;
+    const into = parameters.inTiers.size === 0 ? parameters : undefined;
+    const options = { backend, world: this.world, placements, onRows, into };
     return evaluateCheckpoint(checkpoint, { config, features, graph: this.forward }, data, options);
   }
 
