@@ -64,3 +64,11 @@ it("hashes more jobs than a call has arguments", async () => {
   const hashes = await hashAll(new Array(150_000).fill([]));
   expect(new Set(hashes)).toEqual(new Set([createHash("sha256").digest("hex")]));
 });
+
+it("takes no more memory for many files than for one", async () => {
+  const jobs = Array.from({ length: 4 }, (_, i) => [pieceOf(16 * MIB * i, 16 * MIB * (i + 1))]);
+  await hashAll(jobs);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let file = 0; file < 3; file++) await hashAll(jobs);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MIB);
+});
