@@ -268,7 +268,7 @@ describe("a plan", () => {
       cached.set(table.table, (cached.get(table.table) ?? new Set()).add(place.cached));
     for (const shares of cached.values()) expect(shares.size).toBe(1);
     expect(Math.min(...[...cached.values()].flatMap((shares) => [...shares]))).toBeLessThan(10);
-    const composed = plannerOf([1e10], { composition: "multiply", memory: 160e6 }).plan(2, {
+    const composed = plannerOf([1e10], { composition: "multiply", memory: 235e6 }).plan(2, {
       files: true,
     });
     for (const { place } of composed.tables) expect(place.cached).toBe(10);

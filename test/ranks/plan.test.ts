@@ -138,12 +138,12 @@ describe("plan", () => {
   });
 
   it("says what does not fit, and three ways out", async () => {
-    const { code, out } = await cli("plan", "hashed.json", "--ranks", "2", "--memory", "300MiB");
+    const { code, out } = await cli("plan", "hashed.json", "--ranks", "2", "--memory", "380MiB");
     expect(code).toBe(1);
     expect(out).toMatch(/Does not fit/);
     expect(out).toMatch(/ranks in place of 2/);
     expect(out).toMatch(/store: \{ memory \}/);
-    const stored = await cli("plan", "stored.json", "--ranks", "2", "--memory", "300MiB", "--json");
+    const stored = await cli("plan", "stored.json", "--ranks", "2", "--memory", "380MiB", "--json");
     expect(stored).toMatchObject({ code: 0, err: "" });
     for (const { why } of JSON.parse(stored.out).tables) expect(why).toMatch(/, 10% in memory$/);
   });
