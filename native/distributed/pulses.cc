@@ -17,7 +17,7 @@ constexpr milliseconds kPoll{1};
 // How long the launcher may take to end all ranks, and rank 0 to tell people why.
 constexpr seconds kAborting{2}, kTelling{4};
 // Launchers that end a job may lose what its ranks wrote last: they get so long to read it.
-constexpr milliseconds kReading{200};
+constexpr milliseconds kReading{500};
 constexpr int kTag = 1;
 
 }  // namespace
@@ -97,10 +97,8 @@ void Pulses::send_when_free(Line& line, const Pulse& pulse) {
 
 // The launcher's own end may hang, as after a lost link: this process does not wait for it.
 void Pulses::end(const Verdict& verdict) {
-  if (!verdict.reason.empty()) {
-    write_error("pairloom: " + verdict.reason + "\n");
-    std::this_thread::sleep_for(kReading);
-  }
+  if (!verdict.reason.empty()) write_error("pairloom: " + verdict.reason + "\n");
+  std::this_thread::sleep_for(kReading);
   std::thread([this, code = verdict.code] { calls_.library().Abort(calls_.library().world, code); }).detach();
   std::this_thread::sleep_for(kAborting);
   std::_Exit(verdict.code);

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
+import { rankText } from "../distributed/agree.js";
 import { type Launcher, ProcessWorld } from "../distributed/process-world.js";
 import { gatherJson, SOLO, type World } from "../distributed/world.js";
-import { errorText, exitCodeOf, printError } from "./failure.js";
+import { PairloomError } from "../errors.js";
+import { errorText, exitCodeOf } from "./failure.js";
 import { fillLines, withCommas } from "./fill-lines.js";
 import { Interrupt } from "./interrupt.js";
 import { launcherOf } from "./launcher.js";
@@ -47,12 +49,12 @@ export async function onRanks(
   if (!launcher) return work(SOLO);
   const world = await open(launcher);
   if (signals === "end") new Interrupt(() => undefined);
+  const hosts = await tellPlaces(world);
   try {
-    await tellPlaces(world);
     await useCommonInstructions(world);
     await work(world);
   } catch (error) {
-    await fail(world, error);
+    await fail(world, error, hosts);
   }
   await world.finish();
 }
@@ -84,21 +86,32 @@ async function open(launcher: Launcher): Promise<ProcessWorld> {
   }
 }
 
-/** Rank 0 tells people of the errors of all ranks; of one that all of them have, it tells before the others do. */
-async function fail(world: ProcessWorld, error: unknown): Promise<never> {
-  if (world.rank === 0) printError(error);
-  else await setTimeout(RANK_0_FIRST);
-  return world.fail(world.rank === 0 ? "" : errorText(error), exitCodeOf(error));
+/**
+ * Rank 0 tells people of the errors of all ranks; of one that all of them have, it tells before the others do, and names no rank.
+ * Errors that are not of Pairloom belong to their rank.
+ */
+async function fail(world: ProcessWorld, error: unknown, hosts: readonly string[]): Promise<never> {
+  const text = withHost(errorText(error), hosts);
+  const isOfAll = world.rank === 0 && error instanceof PairloomError;
+  if (isOfAll) console.error(text);
+  else if (world.rank > 0) await setTimeout(RANK_0_FIRST);
+  return world.fail(isOfAll ? "" : text, exitCodeOf(error));
 }
 
-/** Launchers may name a process that was killed by its id alone. */
-async function tellPlaces(world: ProcessWorld): Promise<void> {
+/** The text of an error in which the native core names a rank, whose host it does not know. */
+export function withHost(text: string, hosts: readonly string[]): string {
+  return text.replace(/(?<=^error: )rank (\d+)(?=[,:])/, (_, rank) => rankText(Number(rank), hosts[rank]));
+}
+
+/** Launchers may name a process that was killed by its id alone. @returns the hosts of all ranks */
+async function tellPlaces(world: ProcessWorld): Promise<string[]> {
   const places = await gatherJson(world, { host: hostname(), pid: process.pid });
   const texts = places.map(({ host, pid }, rank) => `${rank} on ${host} (pid ${pid})`);
   if (world.rank === 0) {
     const head = `Ranks, connected by ${world.library}:`;
     console.error(fillLines(head, withCommas(texts), "  ").join("\n"));
   }
+  return places.map(({ host }) => host);
 }
 
 /** All ranks use the fastest instruction set that all machines have: results of different ones differ in the last bits. */

@@ -1,9 +1,14 @@
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { type ErrorReport, ExecutionError, PairloomError } from "../errors.js";
 import { gatherJson, type World } from "./world.js";
 
 /** What must be equal on all ranks, by what it is. */
 export type Facts = Readonly<Record<string, string>>;
+
+/** A fact: a short fingerprint of a value, as JSON has it. */
+export const fingerprintOf = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 
 /**
  * Compares what must be equal on all ranks.
@@ -72,4 +77,5 @@ function failedOn(rank: number, { host, failed }: Told): ExecutionError {
   return new ExecutionError({ ...failed!, where });
 }
 
-const rankText = (rank: number, host: string) => `rank ${rank} (host ${host})`;
+/** A rank in messages. */
+export const rankText = (rank: number, host: string) => `rank ${rank} (host ${host})`;

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import type { Backend } from "../backends/backend.js";
 import { type Checkpoint, RunLock } from "../checkpoint/index.js";
 import type { Config } from "../config/config.js";
 import type { ColumnSet, PreparedData } from "../data/index.js";
-import { agree } from "../distributed/agree.js";
+import { agree, fingerprintOf } from "../distributed/agree.js";
 import { SOLO, type World } from "../distributed/world.js";
 import { recordConfigFile } from "../saved/code.js";
 import { findCheckpoint } from "../saved/find-checkpoint.js";
@@ -273,11 +272,8 @@ function factsOfRank(
   const data = Object.entries(splits).map(([name, split]) => `${name} ${split?.rows} ${split?.fingerprint}`);
   return {
     "the version of Pairloom": version,
-    "the config": hashOf({ ...config, train: { ...train, threads: undefined } }),
+    "the config": fingerprintOf({ ...config, train: { ...train, threads: undefined } }),
     "the data": data.join(", "),
-    "the features fitted to the data": hashOf(features),
+    "the features fitted to the data": fingerprintOf(features),
   };
 }
-
-const hashOf = (value: unknown): string =>
-  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);

@@ -10,6 +10,7 @@ import {
 } from "../checkpoint/index.js";
 import { keysName } from "../checkpoint/table-layout.js";
 import type { Tensors } from "../checkpoint/tensors.js";
+import { fingerprintOf } from "../distributed/agree.js";
 import { CheckpointError, ConfigError } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
@@ -41,6 +42,8 @@ export type InitializeFrom = z.output<typeof initializeFromSchema>;
 /** The outcome for each parameter. */
 export interface Initialized {
   readonly checkpoint: string;
+  /** Of the checkpoint, with the checksums of its files. */
+  readonly fingerprint: string;
   /** Parameters copied from the checkpoint, completely or in the rows of values known to both. */
   readonly matched: readonly string[];
   /** Parameters that keep their initial values. */
@@ -78,6 +81,7 @@ export async function initializeFrom(
     if (matched.length === 0) throw nothingMatches(checkpoint, names, [...file.tensors.keys()]);
     return {
       checkpoint: checkpoint.dir,
+      fingerprint: fingerprintOf(checkpoint.manifest),
       matched,
       unmatched: names.filter((name) => !matched.includes(name)),
     };

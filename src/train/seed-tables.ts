@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { DynamicTranslation } from "../backends/backend.js";
+import type { Facts } from "../distributed/agree.js";
 import { ConfigError, DataError } from "../errors.js";
 import type { FittedBag, FittedFeatures, FittedId } from "../features/fitted.js";
 import { compileId, type TextTransform, vocabularyCache } from "../features/transform.js";
@@ -21,6 +23,7 @@ interface Seeded {
 /**
  * Starts dynamic tables from the vectors of `seedFrom`: each id of the file gets a row with its vector. Optimizer state starts as
  * for any new id.
+ * @returns a fingerprint of the vectors of each file, by what it is for messages
  * @throws ConfigError if a file is not there or has other columns, or if tables of a feature have different dims; DataError for a
  * vector of another dim, an id that is there twice or that the feature refuses, and more ids than the table has room for
  */
@@ -28,8 +31,11 @@ export async function seedTables(
   parameters: readonly Parameter[],
   features: FittedFeatures,
   translations: Translations,
-): Promise<void> {
-  for (const seeded of seededTables(parameters, features, translations)) await seed(seeded, features);
+): Promise<Facts> {
+  const facts: Record<string, string> = {};
+  for (const seeded of seededTables(parameters, features, translations))
+    facts[`the vectors of ${seeded.where}`] = await seed(seeded, features);
+  return facts;
 }
 
 function seededTables(
@@ -52,7 +58,7 @@ function seededTables(
   return [...found.values()];
 }
 
-async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
+async function seed(seeded: Seeded, features: FittedFeatures): Promise<string> {
   const { path, where, feature, translation, tables } = seeded;
   // DuckDB is loaded only where a config needs it.
   const { seedVectors } = await import("../data/seed-vectors.js");
@@ -60,6 +66,7 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
   const [, dim] = tables[0].attrs.shape;
   const transform = compileId(feature, vocabularyCache(features)) as TextTransform;
   const seen = new Set<bigint>();
+  const hash = createHash("sha256");
   for await (const { areKeys, ids, vectors } of seedVectors(path, dim, where)) {
     const keyOf = areKeys ? keyOfNumber : (id: string) => keyOfText(transform, id);
     const keys = BigInt64Array.from(ids, (id) => keyOf(id) ?? refuse(seeded, id, areKeys));
@@ -68,6 +75,7 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
       seen.add(key);
     });
     refuseTooMany(seeded, keys);
+    hash.update(keys).update(vectors);
     const kept = keptVectors(translation.insert(keys), vectors, dim);
     for (const table of tables) {
       const columns = ownColumns(table);
@@ -75,6 +83,7 @@ async function seed(seeded: Seeded, features: FittedFeatures): Promise<void> {
       table.memory.scatter(kept.rows, columns[1] - columns[0], vectors);
     }
   }
+  return hash.digest("hex").slice(0, 16);
 }
 
 /** Without those of rows that other ranks keep. */

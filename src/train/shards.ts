@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { ChangeConsumer, DynamicTranslation, Rows } from "../backends/backend.js";
 import { type Checkpoint, PARTS, type Part } from "../checkpoint/checkpoint.js";
 import { bytesOf } from "../checkpoint/dtypes.js";
@@ -14,6 +15,7 @@ import {
 } from "../checkpoint/shard-file.js";
 import { keysName } from "../checkpoint/table-layout.js";
 import { initialIn, type TableContent } from "../checkpoint/write.js";
+import { rankText } from "../distributed/agree.js";
 import { broadcastJson, gatherJson, type World } from "../distributed/world.js";
 import { CheckpointError, messageOf } from "../errors.js";
 import {
@@ -158,7 +160,7 @@ export class ShardCheckpoints {
       await this.tell({ saved });
       return saved;
     } catch (error) {
-      await this.tell({ failed: messageOf(error) });
+      await this.tell(failureOf(error));
       throw error;
     }
   }
@@ -233,7 +235,7 @@ export class ShardCheckpoints {
         const shards = own.flatMap((shared) => shardTensors(shared, rank));
         return await writeShardFile(place.dir, rank, new Map(shards));
       } catch (error) {
-        return { failed: messageOf(error) };
+        return failureOf(error);
       }
     };
     const written = await gatherJson(this.world, await writeOwn());
@@ -243,6 +245,7 @@ export class ShardCheckpoints {
 
 interface Failed {
   readonly failed: string;
+  readonly host: string;
 }
 /** Where and what to write: everything, or the changes that a consumer wants. */
 interface Place {
@@ -346,10 +349,12 @@ function refuseFailed<T extends object>(outcomes: readonly (T | Failed)[]): asse
   for (const [rank, outcome] of outcomes.entries()) if ("failed" in outcome) throw failedOn(rank, outcome);
 }
 
-const failedOn = (rank: number, { failed }: Failed) =>
+const failureOf = (error: unknown): Failed => ({ failed: messageOf(error), host: hostname() });
+
+const failedOn = (rank: number, { failed, host }: Failed) =>
   new CheckpointError({
     what: "a rank could not write its part of a checkpoint",
-    where: `rank ${rank}`,
+    where: rankText(rank, host),
     got: failed,
     next: `Free the disk, or repair it. ${ONE_DIRECTORY} The checkpoint before this one is complete.`,
   });

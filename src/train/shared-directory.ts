@@ -1,3 +1,4 @@
+import { access, constants } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { type RunLock, seesLock } from "../checkpoint/index.js";
 import { together } from "../distributed/agree.js";
@@ -13,9 +14,10 @@ const PATIENCE = 10_000;
 const PAUSE = 250;
 
 /**
- * Makes sure that all ranks see the directory in which rank 0 holds the lock, before hours of training. All ranks call it.
+ * Makes sure that all ranks see, and may write to, the directory in which rank 0 holds the lock, before hours of training. All
+ * ranks call it.
  * @param lock of rank 0
- * @throws CheckpointError on a rank that does not see it, and an error that names this rank on the others
+ * @throws CheckpointError on a rank for which this is not so, and an error that names this rank on the others
  */
 export async function refuseUnshared(
   world: World,
@@ -31,6 +33,19 @@ export async function refuseUnshared(
       if (performance.now() >= until) throw notShared(directory);
       await setTimeout(PAUSE);
     }
+    await access(directory, constants.W_OK).catch((error) => {
+      throw notWritable(directory, error);
+    });
+  });
+}
+
+function notWritable(directory: string, error: Error): CheckpointError {
+  return new CheckpointError({
+    what: "a rank may not write to the directory",
+    where: directory,
+    got: error.message,
+    expected: "a directory to which all ranks write their parts of checkpoints",
+    next: "Mount it for writing on every machine, and give the user of the run the right to write to it.",
   });
 }
 

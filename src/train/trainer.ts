@@ -1,12 +1,14 @@
 import { type Backend, CHANGE_CONSUMERS, type Executable } from "../backends/backend.js";
 import { type Checkpoint, type CheckpointContent, RunLock } from "../checkpoint/index.js";
 import type { ColumnSet } from "../columns/columns.js";
+import { agree, fingerprintOf } from "../distributed/agree.js";
 import { SOLO, type World } from "../distributed/world.js";
 import { cleanedUp, messageOf } from "../errors.js";
 import type { FittedFeatures } from "../features/fitted.js";
 import { readFittedFeatures } from "../features/read-fitted.js";
 import type { Graph } from "../graph/graph.js";
 import type { Placement } from "../graph/placement.js";
+import { printGraph } from "../graph/printer.js";
 import { type Evaluation, metricValues } from "../metrics/index.js";
 import { chooseGeometry } from "../passes/compile.js";
 import type { Geometry } from "../passes/geometry.js";
@@ -197,6 +199,7 @@ export class Trainer {
 
   private async runLocked(): Promise<TrainingResult> {
     const { runDir, onStart } = this.options;
+    await this.agreeOnModel();
     const resumed = await this.start();
     const steps = this.compileSteps();
     await onStart?.();
@@ -253,6 +256,13 @@ export class Trainer {
     return new StepRunner(compile, train, { batchSize, seed, shuffle, masked, rates, outputs, world });
   }
 
+  /** The code of a custom model is no part of the config. */
+  private async agreeOnModel(): Promise<void> {
+    if (this.world.size === 1) return;
+    const graphs = [this.graph, this.forward].map(printGraph);
+    await agree(this.world, { "the model": fingerprintOf(graphs) });
+  }
+
   /** Starts from a checkpoint, or with fresh parameters. Returns true if it resumes from a checkpoint. */
   private async start(): Promise<boolean> {
     const { resume, stretch } = this.options;
@@ -302,7 +312,9 @@ export class Trainer {
     const from = config.train.initializeFrom;
     const { model } = this.parameters;
     const initialized = from && (await initializeFrom(from, model, features, this.translations));
-    await seedTables(model, features, this.translations);
+    const vectors = await seedTables(model, features, this.translations);
+    const begun = initialized && { "the checkpoint of train.initializeFrom": initialized.fingerprint };
+    await agree(this.world, { ...begun, ...vectors });
     this.parameters.startAverages();
     if (initialized) this.tell({ kind: "initialized", initialized });
   }
