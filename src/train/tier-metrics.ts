@@ -1,7 +1,7 @@
 import type { Tier, TierStatistics } from "../backends/backend.js";
 import { ownValue } from "../own-value.js";
 
-/** What a report says of a table of which memory has only some rows. Counted by the process that trained last. */
+/** What a report says of a table of which memory has only some rows. Counted by the process that trained last; of several ranks, by rank 0. */
 export interface TierReport extends TierStatistics {
   /** Of the table. */
   readonly rows: number;
