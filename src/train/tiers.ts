@@ -42,10 +42,12 @@ export function allocateTiers(
   return { tiers, memory };
 }
 
-/** The rows of a table that a rank may have: of a dynamic one any, if it has a share of it. */
+/** The rows of a table that a rank may have: of a dynamic one any, if it has a share of the slots. */
 function rowsOn(attrs: ParameterAttrs, rank: number): number {
-  const own = ownAttrs(attrs, rank).shape[0];
-  return attrs.byKey && own > 0 ? attrs.shape[0] : own;
+  const { byKey, placement, shape } = attrs;
+  if (!byKey || !placement) return ownAttrs(attrs, rank).shape[0];
+  const [begin, end] = slotsOf(placement, rank);
+  return begin < end ? shape[0] : 0;
 }
 
 /** The bytes of a rank's share of a table: of a dynamic one its share of the slots, in which keys are spread evenly. */
