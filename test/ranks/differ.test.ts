@@ -48,7 +48,7 @@ function configOf(change: object): string {
 }
 
 /** The folder of each rank. */
-const OWN = "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}";
+const OWN = `$\{OMPI_COMM_WORLD_RANK:-$PMI_RANK}`;
 
 describe.skipIf(!loadAddon().addon).each(LAUNCHERS)("ranks of $name", ({ name, command }) => {
   function train(folder: string, run: string) {
