@@ -141,9 +141,10 @@ void finalize(const Mpi& mpi, int code) {
   done.set_value();
 }
 
-// MPICH's launcher, and Slurm's for it (PMI 1 and 2), talk to each rank through a socket that they have opened for it.
+// MPICH's launcher, and Slurm's for it (PMI 1 and 2), talk to each rank through a socket that they have opened for it. Open MPI's
+// launcher does not, but may run where another one has left its variables, as in the shell of a job step.
 void find_launcher() {
-  if (has_inherited_socket("PMI_FD", "PMI_RANK")) return;
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || has_inherited_socket("PMI_FD", "PMI_RANK")) return;
   throw Error({"the connection to the launcher of the ranks is closed", std::string("PMI_FD=") + std::getenv("PMI_FD"),
                "a program between the launcher and this process, such as npx, has not passed it on", "",
                "Start the ranks without npx: mpirun -n 4 node_modules/.bin/pairloom ..., or npx pairloom launch -n 4 ..."});
